@@ -1,0 +1,265 @@
+"""The settings: one frozen model per section of the config file; ``load`` reports every problem at once."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from dag_gateway.model.identity import normal_repo_url
+from dag_gateway.model.target import Target, Tracker
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)")
+_BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def _seconds(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a duration is written like 30s, 5m or 1h")
+    match = _DURATION.fullmatch(value)
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration such as 30s, 5m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _bytes(value: object) -> object:
+    if isinstance(value, int):
+        return value
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a size such as 20MiB, 512KiB or a number of bytes")
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def _repo_url(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a repository URL is a string such as https://gitlab.example.com/group/project")
+    return normal_repo_url(value)
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+RepoUrl = Annotated[str, BeforeValidator(_repo_url)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Settings(BaseModel):
+    """What all sections share: frozen, and an unknown key is an error, so a typo is found at start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class LimitSettings(Settings):
+    """What is accepted at the door. The chart limits are Helm's own (Helm 4, ``pkg/chart/loader/archive``)."""
+
+    upload: Bytes = 20 * 1024**2
+    """The compressed archive."""
+    unpacked: Bytes = 100 * 1024**2
+    """All files of a chart together."""
+    file: Bytes = 5 * 1024**2
+    """One file of a chart."""
+    entries: int = Field(default=10_000, gt=0)
+    """Entries of the archive, folders included."""
+
+
+class ServerSettings(Settings):
+    """Where the gateway listens and what it accepts."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    """0 takes any free port."""
+    public_url: str = ""
+    """How clients reach it; used in links."""
+    limits: LimitSettings = LimitSettings()
+    heartbeat: Seconds = 15.0
+    """How often an event stream says that it is alive. Proxies cut silent connections after 30 s and more."""
+    drain: Seconds = 20.0
+    """How long open requests may take once the process was asked to stop."""
+
+
+class DatabaseSettings(Settings):
+    """Where deployments are kept."""
+
+    url: str = "sqlite:///gateway.db"
+    """``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if not self.url.startswith("sqlite:///"):
+            raise ValueError("the database URL starts with sqlite:/// (this version stores in SQLite only)")
+        return self
+
+
+class GitlabSettings(Settings):
+    """A GitLab whose CI job tokens are accepted."""
+
+    kind: Literal["gitlab"]
+    url: str
+    timeout: Seconds = 10.0
+    """For one request to the forge."""
+
+
+class StaticToken(Settings):
+    """One shared token per app and branch."""
+
+    sha256: Sha256
+    """Of the token: ``printf %s TOKEN | sha256sum``."""
+    repo_url: RepoUrl
+    branch: str
+
+
+class StaticSettings(Settings):
+    """No forge at all: whoever knows the token is the app. The weakest kind."""
+
+    kind: Literal["static"]
+    tokens: tuple[StaticToken, ...] = Field(min_length=1)
+
+
+ForgeSettings = Annotated[GitlabSettings | StaticSettings, Field(discriminator="kind")]
+
+
+class AuthorSettings(Settings):
+    """Who signs the commits."""
+
+    name: str = "DAG Gateway"
+    email: str = "dag-gateway@localhost"
+
+
+class RepositorySettings(Settings):
+    """An IaC repository."""
+
+    url: str
+    """https, http, or a local path."""
+    branch: str | None = None
+    """None: the remote's HEAD."""
+    username: str | None = None
+    password: SecretStr | None = None
+    author: AuthorSettings = AuthorSettings()
+    timeout: Seconds = 30.0
+    """For one operation on the remote."""
+    commit_url: str | None = None
+    """Where people look at a commit, with ``{commit}`` in it; None: guessed from an http(s) url."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        scheme = self.url.split("://", 1)[0] if "://" in self.url else ""
+        if scheme not in ("", "http", "https"):
+            raise ValueError(f"the scheme {scheme}:// is not supported; use https, http or a local path")
+        if "@" in self.url and scheme:
+            raise ValueError("credentials do not belong into the url; use username and password")
+        return self
+
+
+class ClusterSettings(Settings):
+    """How to reach a cluster: a kubeconfig, the service account of the pod, or address and token."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    in_cluster: bool = False
+    server: str | None = None
+    token: SecretStr | None = None
+    ca_file: Path | None = None
+    timeout: Seconds = 10.0
+    """For one request that is not a watch."""
+    grace: Seconds = 30.0
+    """How long a cluster may be unreachable before a push is given up."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [self.kubeconfig is not None, self.in_cluster, self.server is not None]
+        if sum(ways) != 1:
+            raise ValueError("give exactly one of kubeconfig, in_cluster: true, or server")
+        return self
+
+
+class ResourceSettings(Settings):
+    """The object that a tracker reads."""
+
+    namespace: str | None = None
+    name: str | None = None
+
+
+class TargetSettings(Settings):
+    """A Helm release that an environment feeds."""
+
+    cluster: str
+    namespace: str
+    release: str | None = None
+    """None: the last part of the environment's path."""
+    tracker: Literal["flux", "helm"]
+    resource: ResourceSettings = ResourceSettings()
+    """None: namespace and release of the target."""
+    timeout: Seconds = 300.0
+    nudge: bool = False
+
+
+class EnvironmentSettings(Settings):
+    """A branch or tag pattern of an app, and where it goes."""
+
+    branch: str | None = None
+    """Exact, or a glob such as ``release/*``."""
+    tag: str | None = None
+    """Exact, or a glob such as ``v*``."""
+    protected: bool | None = None
+    """Whether the ref must be protected at the forge. None: yes where the forge can tell."""
+    repository: str
+    repository_branch: str | None = None
+    path: str
+    targets: tuple[TargetSettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_ref(self) -> Self:
+        if (self.branch is None) == (self.tag is None):
+            raise ValueError("give exactly one of branch and tag")
+        return self
+
+    @model_validator(mode="after")
+    def _safe_path(self) -> Self:
+        parts = self.path.split("/")
+        if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\\" in self.path:
+            raise ValueError(f"{self.path!r} is not a relative folder: no empty, '.', '..' or .git part, no backslash")
+        return self
+
+    def target_list(self) -> tuple[Target, ...]:
+        """The targets with their defaults filled in."""
+        return tuple(_target(settings, self.path.rsplit("/", 1)[-1]) for settings in self.targets)
+
+
+class AppSettings(Settings):
+    """A source repository."""
+
+    repo_url: RepoUrl
+    forge: str
+    project_id: str | None = None
+    """The forge's id of the project; binds the app to it even when the project is renamed."""
+    environments: Mapping[str, EnvironmentSettings] = Field(min_length=1)
+
+
+class Config(Settings):
+    """The whole config file."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    data_dir: Path = Path("data")
+    """Bare clones and scratch files; may be lost at any time."""
+    forges: Mapping[str, ForgeSettings] = Field(min_length=1)
+    repositories: Mapping[str, RepositorySettings] = Field(min_length=1)
+    clusters: Mapping[str, ClusterSettings] = Field(min_length=1)
+    apps: Mapping[str, AppSettings] = Field(min_length=1)
+
+
+def _target(settings: TargetSettings, default_release: str) -> Target:
+    release = settings.release or default_release
+    return Target(
+        cluster=settings.cluster,
+        namespace=settings.namespace,
+        release=release,
+        tracker=Tracker(settings.tracker),
+        resource_namespace=settings.resource.namespace or settings.namespace,
+        resource_name=settings.resource.name or release,
+        timeout=settings.timeout,
+        nudge=settings.nudge,
+    )

@@ -1,0 +1,1 @@
+"""The HTTP door: the URL table, the request limits, the event streams, one shape for errors."""
