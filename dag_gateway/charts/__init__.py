@@ -2,3 +2,23 @@
 
 Belongs here: safe reading, the rules of ``Chart.yaml``, version stamping, reproducible packing, values.
 """
+
+from .limits import Limits
+from .metadata import parse_metadata
+from .pack import pack
+from .read import read_chart
+from .refusal import ChartTooLarge, InvalidChart
+from .stamp import stamp
+from .values import InvalidValues, parse_values
+
+__all__ = [
+    "ChartTooLarge",
+    "InvalidChart",
+    "InvalidValues",
+    "Limits",
+    "pack",
+    "parse_metadata",
+    "parse_values",
+    "read_chart",
+    "stamp",
+]

@@ -2,3 +2,24 @@
 
 The only place that knows dulwich. Blocking git work runs in threads of its own pool.
 """
+
+from .bare import create_bare, read_folder, tip
+from .change import Change, Edit, Folder, FolderMissing, Published, RemoteUnavailable
+from .commit import commit_message
+from .publisher import Iac
+from .tree import PathRefused
+
+__all__ = [
+    "Change",
+    "Edit",
+    "Folder",
+    "FolderMissing",
+    "Iac",
+    "PathRefused",
+    "Published",
+    "RemoteUnavailable",
+    "commit_message",
+    "create_bare",
+    "read_folder",
+    "tip",
+]

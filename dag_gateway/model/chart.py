@@ -15,6 +15,7 @@ _SEMVER = re.compile(
     re.ASCII,
 )
 _LONGEST_LABEL = 40
+_DIGEST_LENGTHS = (8, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,24 @@ def chart_version(requested: str, own: str, digest: str, taken: Collection[str] 
 
     Flux and Helm decide by this string whether there is something new, so one string must never stand for two
     contents: ``taken`` are the versions known to stand for *other* content (in the folder, in earlier deployments
-    of the environment, live at a target); then the first 8 characters of ``digest`` are added.
+    of the environment, live at a target); then the first 8 characters of ``digest`` are added, more if those are
+    taken as well. ``own`` is what the chart says: SemVer, or Helm's shorter forms of it (``v1.2``).
     """
     wanted = requested.removeprefix("v")
-    if is_semver(wanted):
-        return _with_build(wanted, digest[:8]) if wanted in taken else wanted
-    label = re.sub(r"[^0-9A-Za-z-]+", "-", requested)[:_LONGEST_LABEL].strip("-") or "0"
-    version = _with_build(own.removeprefix("v"), label)
-    return f"{version}.{digest[:8]}" if version in taken else version
+    version = wanted if is_semver(wanted) else _with_build(_full(own.removeprefix("v")), _label(requested))
+    longer = (_with_build(version, digest[:length]) for length in _DIGEST_LENGTHS)
+    return next(candidate for candidate in (version, *longer) if candidate not in taken)
+
+
+def _label(requested: str) -> str:
+    """``requested`` as one identifier of SemVer's build metadata, which may have leading zeros."""
+    return re.sub(r"[^0-9A-Za-z-]+", "-", requested)[:_LONGEST_LABEL].strip("-") or "0"
+
+
+def _full(version: str) -> str:
+    """``1`` and ``1.2-beta`` with their missing numbers filled in, as Helm reads them."""
+    numbers = re.split(r"[-+]", version, maxsplit=1)[0]
+    return numbers + ".0" * (2 - numbers.count(".")) + version[len(numbers) :]
 
 
 def _with_build(version: str, build: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from .health import Health
+from .health import Health, failed
 from .identity import JobIdentity
 from .reason import Reason
 from .target import Target, TargetState
@@ -107,8 +107,11 @@ class Deployment:
         return replace(self, status=status, message=message, **known)
 
     def failed(self, reason: Reason, message: str) -> Self:
-        """The deployment ended without success."""
-        return self.after(Status.FAILED, message, reason=reason)
+        """The deployment ended without success; targets that have no end yet get theirs."""
+        cut_short = failed(reason, "not rolled out: the deployment failed")
+        return self.with_targets(state.after(cut_short) for state in self.targets).after(
+            Status.FAILED, message, reason=reason
+        )
 
     def with_target(self, target_id: str, health: Health) -> Self:
         """The deployment once ``health`` was observed at one of its targets."""

@@ -49,9 +49,16 @@ def normal_repo_url(url: str) -> str:
 
     The path keeps its case. Raises ValueError when ``url`` is not an http(s) or ssh URL with a host and a path.
     """
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError as error:
+        raise ValueError(_not_a_url(url)) from error
     path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
     if parts.scheme not in ("http", "https", "ssh") or not parts.hostname or not path:
-        raise ValueError(f"{url[:200]!r} is not a repository URL such as https://gitlab.example.com/group/project")
-    port = f":{parts.port}" if parts.port else ""
+        raise ValueError(_not_a_url(url))
     return f"{parts.scheme}://{parts.hostname}{port}{path}"
+
+
+def _not_a_url(url: str) -> str:
+    return f"{url[:200]!r} is not a repository URL such as https://gitlab.example.com/group/project"

@@ -106,8 +106,8 @@ class TargetState:
     def with_baseline(self, baseline: Baseline) -> Self:
         return replace(self, baseline=baseline)
 
-    def to_json(self) -> dict[str, Any]:
-        """The form that the API shows in ``target`` events and that the store keeps."""
+    def public_json(self) -> dict[str, Any]:
+        """The form that the API shows."""
         target = self.target
         return {
             "id": target.id,
@@ -115,14 +115,19 @@ class TargetState:
             "namespace": target.namespace,
             "release": target.release,
             "tracker": target.tracker.value,
-            "resource": {"namespace": target.resource_namespace, "name": target.resource_name},
-            "nudge": target.nudge,
-            "monitorTimeoutSecs": target.timeout,
             "status": self.status.value,
             "message": self.message,
             "reason": self.reason.value if self.reason else None,
             "ready": self.ready,
             "desired": self.desired,
+            "monitorTimeoutSecs": target.timeout,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that the store keeps: what the API shows and what is needed to go on."""
+        return self.public_json() | {
+            "resource": {"namespace": self.target.resource_namespace, "name": self.target.resource_name},
+            "nudge": self.target.nudge,
             "baseline": _baseline_json(self.baseline),
         }
 

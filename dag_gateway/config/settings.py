@@ -1,55 +1,26 @@
-"""The settings: one frozen model per section of the config file; ``load`` reports every problem at once."""
+"""The settings: one frozen model per section of the config file."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from dag_gateway.model.identity import normal_repo_url
 from dag_gateway.model.target import Target, Tracker
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)")
-_BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-
-
-def _seconds(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("a duration is written like 30s, 5m or 1h")
-    match = _DURATION.fullmatch(value)
-    if match is None:
-        raise ValueError(f"{value!r} is not a duration such as 30s, 5m or 1h")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _bytes(value: object) -> object:
-    if isinstance(value, int):
-        return value
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} is not a size such as 20MiB, 512KiB or a number of bytes")
-    return int(match[1]) * _BYTES[match[2]]
-
-
-def _repo_url(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("a repository URL is a string such as https://gitlab.example.com/group/project")
-    return normal_repo_url(value)
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
-RepoUrl = Annotated[str, BeforeValidator(_repo_url)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+from .units import Bytes, RepoUrl, Seconds, Sha256
 
 
 class Settings(BaseModel):
     """What all sections share: frozen, and an unknown key is an error, so a typo is found at start."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        coerce_numbers_to_str=True,
+    )
 
 
 class LimitSettings(Settings):
@@ -97,7 +68,8 @@ class GitlabSettings(Settings):
     """A GitLab whose CI job tokens are accepted."""
 
     kind: Literal["gitlab"]
-    url: str
+    url: str = Field(pattern=r"^https?://[^/@?#]+(/[^@?#]*)?$")
+    """How the gateway reaches it. A private CA is given with the variable SSL_CERT_FILE."""
     timeout: Seconds = 10.0
     """For one request to the forge."""
 
@@ -200,7 +172,7 @@ class EnvironmentSettings(Settings):
     """A branch or tag pattern of an app, and where it goes."""
 
     branch: str | None = None
-    """Exact, or a glob such as ``release/*``."""
+    """Exact, or a glob such as ``release/*``; ``*`` also matches ``/``."""
     tag: str | None = None
     """Exact, or a glob such as ``v*``."""
     protected: bool | None = None

@@ -1,0 +1,44 @@
+# Everything runs from .venv, which is made by the first target that needs it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check lint types imports bench fmt clean
+
+demo: $(INSTALLED)
+	$(BIN)/dag demo $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/pytest -n auto $(ARGS)
+
+check: lint types imports $(INSTALLED)
+	$(BIN)/pytest -n auto --cov --cov-report=
+	$(BIN)/coverage report --skip-covered --fail-under=90
+	$(BIN)/coverage report --fail-under=100 --include='dag_gateway/model/*,dag_gateway/charts/*,dag_gateway/clusters/rules.py,dag_gateway/clusters/workloads.py,dag_gateway/clusters/diagnose.py,dag_gateway/clusters/flux*.py,dag_gateway/clusters/helm_release.py'
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports --no-cache
+
+fmt: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)
+	@echo "no benchmarks yet: they come with the parts that they measure"
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server,test]'
+	touch $@

@@ -1,0 +1,5 @@
+"""``python -m dag_gateway.cli`` is ``dag``."""
+
+from .main import main
+
+main()

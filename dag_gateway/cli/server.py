@@ -1,0 +1,95 @@
+"""A uvicorn server that ends as a gateway should: not ready at once, listeners sent elsewhere, then out."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from sse_starlette.sse import AppStatus
+from starlette.applications import Starlette
+
+from dag_gateway.config import ServerSettings
+
+# How long, in seconds, a draining process still answers: time for its readiness to be seen and its streams to end.
+_FAREWELL = 1.0
+
+
+class GatewayServer(uvicorn.Server):
+    """The first signal drains, the second ends at once. ``drain`` is called in the event loop, once."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._signalled = False
+        self._started = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        try:
+            await super().serve(sockets)
+        finally:
+            self.ended.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started.set()
+
+    async def ready(self, serving: asyncio.Task[None]) -> None:
+        """Wait until it listens. Raises what ended ``serving`` when it never does."""
+        started = asyncio.create_task(self._started.wait())
+        await asyncio.wait([started, serving], return_when=asyncio.FIRST_COMPLETED)
+        if not self._started.is_set():
+            started.cancel()
+            await serving
+
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    def stop(self) -> None:
+        """End without a farewell; for whoever owns both ends."""
+        if not self._signalled:
+            self._signalled = True
+            self._drain()
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Runs in the signal handler, so it only leaves a note for the loop."""
+        if self._signalled or self._loop is None:
+            self.should_exit = self.force_exit = True
+            return
+        self._signalled = True
+        self._loop.call_soon_threadsafe(self.begin_drain)
+
+    def begin_drain(self) -> None:
+        """Not ready from now on; the listening socket closes a moment later."""
+        self._drain()
+        asyncio.get_running_loop().call_later(_FAREWELL, self._leave)
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
+
+def gateway_server(application: Starlette, settings: ServerSettings) -> GatewayServer:
+    """A server for the application, ready to ``serve()``."""
+    # The feed ends its own streams; the library's watcher would cut them before they can say goodbye.
+    AppStatus.enable_automatic_graceful_drain = False
+    config = uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings.drain)),
+    )
+
+    def drain() -> None:
+        application.state.doors.drain()
+
+    return GatewayServer(config, drain)

@@ -1,0 +1,87 @@
+"""Reading plain Kubernetes objects: dicts as the API sends them, nothing assumed to be there."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+Object = Mapping[str, Any]
+
+
+def meta(obj: Object) -> Mapping[str, Any]:
+    return obj.get("metadata") or {}
+
+
+def spec(obj: Object) -> Mapping[str, Any]:
+    return obj.get("spec") or {}
+
+
+def status(obj: Object) -> Mapping[str, Any]:
+    return obj.get("status") or {}
+
+
+def name(obj: Object) -> str:
+    return str(meta(obj).get("name", ""))
+
+
+def namespace(obj: Object) -> str:
+    """Empty for what belongs to the whole cluster."""
+    return str(meta(obj).get("namespace", ""))
+
+
+def uid(obj: Object) -> str:
+    return str(meta(obj).get("uid", ""))
+
+
+def label(obj: Object, key: str) -> str:
+    return str((meta(obj).get("labels") or {}).get(key, ""))
+
+
+def annotation(obj: Object, key: str) -> str:
+    return str((meta(obj).get("annotations") or {}).get(key, ""))
+
+
+def created(obj: Object) -> datetime | None:
+    return moment(meta(obj).get("creationTimestamp"))
+
+
+def owned_by(obj: Object, owner: Object) -> bool:
+    """Whether ``owner`` is among the owner references of ``obj``; names may be reused, uids are not."""
+    return any(ref.get("uid") == uid(owner) for ref in meta(obj).get("ownerReferences") or ())
+
+
+def condition(obj: Object, kind: str) -> Mapping[str, Any]:
+    """The status condition of that type; empty where there is none."""
+    for entry in status(obj).get("conditions") or ():
+        if entry.get("type") == kind:
+            return dict(entry)
+    return {}
+
+
+def holds(obj: Object, kind: str) -> bool:
+    """Whether the condition is there and ``True``."""
+    return condition(obj, kind).get("status") == "True"
+
+
+def observed(obj: Object) -> bool:
+    """Whether the controller has seen the newest spec. An absent ``observedGeneration`` is taken as seen (kstatus)."""
+    seen = status(obj).get("observedGeneration")
+    return seen is None or seen == meta(obj).get("generation")
+
+
+def moment(text: object) -> datetime | None:
+    """An RFC 3339 time of the API; None where there is none or it can not be read."""
+    try:
+        return datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
+
+
+def title(obj: Object) -> str:
+    """``HelmRelease flux-system/web``."""
+    return f"{obj.get('kind', 'object')} {namespace(obj)}/{name(obj)}"
+
+
+def why(source: Mapping[str, Any]) -> str:
+    """`` (Reason: message)`` of a condition or a status, as far as it has them; messages are cut at 1000 characters."""
+    words = ": ".join(str(source[part])[:1000] for part in ("reason", "message") if source.get(part))
+    return f" ({words})" if words else ""

@@ -1,0 +1,144 @@
+"""Watching, as generators named by how long they live: while somebody looks, one list and its watches, one request.
+
+What comes out are plain changes. ``Synced`` marks that everything there was has been said, ``Lost`` that the API can
+not be reached for now; after a ``Lost`` comes a ``Synced`` again.
+"""
+
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from dag_gateway.clock import Clock
+
+from .api import Api
+from .errors import ClusterMisconfigured, ClusterUnreachable, VersionExpired
+from .objects import Object, meta, name, namespace
+from .resources import Selection
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 15.0
+_REFUSALS = 3
+"""How often in a row a permission may be missing: an API server that has just started does not know all rules yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as it is now."""
+
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An object that is no longer there, or no longer selected."""
+
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything that was there has been said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The API can not be reached; ``message`` names the cluster."""
+
+    message: str
+
+
+Change = Seen | Gone | Synced | Lost
+
+Watch = Callable[[Selection], AsyncGenerator[Change, None]]
+"""Where changes come from: today one watch per follower and selection; an informer shared by many fits here too."""
+
+
+def watching(api: Api, clock: Clock) -> Watch:
+    """Watches of one cluster."""
+
+    def watch(selection: Selection) -> AsyncGenerator[Change, None]:
+        return as_long_as_wanted(api, clock, selection)
+
+    return watch
+
+
+async def as_long_as_wanted(api: Api, clock: Clock, selection: Selection) -> AsyncGenerator[Change, None]:
+    """Never ends by itself; comes back after every loss. Raises ClusterMisconfigured when it is refused repeatedly."""
+    known: dict[tuple[str, str], Object] = {}
+    losses = refusals = 0
+    while True:
+        try:
+            async with aclosing(list_and_watch(api, clock, selection, known)) as changes:
+                async for change in changes:
+                    if isinstance(change, Synced):
+                        losses = refusals = 0
+                    yield change
+        except VersionExpired:
+            losses = 0  # what was missed is in the next list
+        except ClusterUnreachable as error:
+            losses += 1
+            yield Lost(error.message)
+        except ClusterMisconfigured as error:
+            losses, refusals = losses + 1, refusals + 1
+            if refusals == _REFUSALS:
+                raise
+            yield Lost(error.message)
+        await clock.sleep(backoff(max(1, losses)))
+
+
+async def list_and_watch(
+    api: Api, clock: Clock, selection: Selection, known: dict[tuple[str, str], Object]
+) -> AsyncGenerator[Change, None]:
+    """One list, what has vanished since the last one, ``Synced``, then watches until VersionExpired."""
+    page = await api.list_objects(selection)
+    for difference in _differences(page.items, known):
+        yield difference
+    yield Synced()
+    version, silent = page.version, 0
+    while True:
+        silent += 1
+        async with aclosing(api.events(selection, version)) as events:
+            async for event in events:
+                version, silent = _version(event["object"]) or version, 0
+                change = _change(event["type"], event["object"], known)
+                if change:
+                    yield change
+        await clock.sleep(backoff(silent - 1))
+
+
+def backoff(failures: int) -> float:
+    """Seconds before the next attempt: none at first, then doubling, with jitter so that not all come back at once."""
+    if failures <= 0:
+        return 0.0
+    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(failures - 1, 10))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, keeps no secret
+
+
+def _differences(items: tuple[Object, ...], known: dict[tuple[str, str], Object]) -> list[Change]:
+    """What a new list says that is not known, vanished objects included; ``known`` becomes the list."""
+    now = {_key(item): item for item in items}
+    gone = [Gone(known[key]) for key in known.keys() - now.keys()]
+    seen = [Seen(item) for key, item in now.items() if key not in known or _version(known[key]) != _version(item)]
+    known.clear()
+    known.update(now)
+    return [*gone, *seen]
+
+
+def _change(kind: str, obj: Object, known: dict[tuple[str, str], Object]) -> Change | None:
+    """None for bookmarks, which only carry a version."""
+    if kind == "DELETED":
+        known.pop(_key(obj), None)
+        return Gone(obj)
+    if kind in ("ADDED", "MODIFIED"):
+        known[_key(obj)] = obj
+        return Seen(obj)
+    return None
+
+
+def _key(obj: Object) -> tuple[str, str]:
+    return namespace(obj), name(obj)
+
+
+def _version(obj: Object) -> str:
+    return str(meta(obj).get("resourceVersion", ""))

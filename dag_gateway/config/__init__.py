@@ -1,0 +1,46 @@
+"""The settings of the gateway: frozen models, and the loader that reports every problem at once.
+
+Belongs here: what the config file may say, with the meaning, unit and default of each key. The environment is read
+here (and in ``cli``) and nowhere else.
+"""
+
+from .load import BadConfig, Problem, load, parse
+from .settings import (
+    AppSettings,
+    AuthorSettings,
+    ClusterSettings,
+    Config,
+    DatabaseSettings,
+    EnvironmentSettings,
+    ForgeSettings,
+    GitlabSettings,
+    LimitSettings,
+    RepositorySettings,
+    ResourceSettings,
+    ServerSettings,
+    StaticSettings,
+    StaticToken,
+    TargetSettings,
+)
+
+__all__ = [
+    "AppSettings",
+    "AuthorSettings",
+    "BadConfig",
+    "ClusterSettings",
+    "Config",
+    "DatabaseSettings",
+    "EnvironmentSettings",
+    "ForgeSettings",
+    "GitlabSettings",
+    "LimitSettings",
+    "Problem",
+    "RepositorySettings",
+    "ResourceSettings",
+    "ServerSettings",
+    "StaticSettings",
+    "StaticToken",
+    "TargetSettings",
+    "load",
+    "parse",
+]

@@ -1,0 +1,144 @@
+"""From a file to a ``Config``, or to the list of everything that is wrong with it."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from dag_gateway.errors import GatewayError
+
+from .document import Document, Path, read_document
+from .references import check_references
+from .settings import Config
+
+_PLACEHOLDER = re.compile(r"\$\{(env|file):([^}]+)\}")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Problem:
+    """One mistake, where it stands and what would be right."""
+
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.key}: {self.message}" if self.key else f"line {self.line}: {self.message}"
+
+
+class BadConfig(GatewayError):
+    """The config file can not be used; ``problems`` has every mistake, in the order of the file."""
+
+    code = "bad_config"
+
+    def __init__(self, name: str, problems: tuple[Problem, ...]) -> None:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        counted = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(f"{name}: {counted}\n{lines}")
+        self.problems = problems
+
+
+def load(path: FilePath, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file. Raises BadConfig, with all problems at once."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadConfig(str(path), (Problem(1, "", f"the file can not be read: {why}"),)) from error
+    return parse(text, environ, name=str(path))
+
+
+def parse(text: str, environ: Mapping[str, str], *, name: str = "config") -> Config:
+    """Like ``load``, from text. ``environ`` is what ``${env:NAME}`` reads."""
+    try:
+        document = read_document(text)
+    except yaml.YAMLError as error:
+        raise BadConfig(name, (_syntax(error),)) from error
+    if not isinstance(document.data, Mapping):
+        raise BadConfig(name, (Problem(1, "", "the file is not a mapping of sections such as server: and apps:"),))
+    return _checked(document, environ, name)
+
+
+def _checked(document: Document, environ: Mapping[str, str], name: str) -> Config:
+    findings: list[tuple[Path, str]] = [(path, "this key stands twice") for path in document.duplicates]
+    data = _filled(document.data, (), environ, findings)
+    findings += check_references(data)
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        reported = {path for path, _ in findings}
+        findings += [finding for finding in _validation(error) if finding[0] not in reported]
+    if findings:
+        problems = {Problem(document.line(path), _dotted(path), message) for path, message in findings}
+        raise BadConfig(name, tuple(sorted(problems)))
+    return config
+
+
+def _filled(value: Any, path: Path, environ: Mapping[str, str], findings: list[tuple[Path, str]]) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _filled(item, (*path, str(key)), environ, findings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, (*path, index), environ, findings) for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    try:
+        return _PLACEHOLDER.sub(lambda match: _placeholder(match[1], match[2], environ), value)
+    except LookupError as error:
+        findings.append((path, str(error.args[0])))
+        return value
+
+
+def _placeholder(kind: str, name: str, environ: Mapping[str, str]) -> str:
+    """The value of one placeholder. Raises LookupError with the sentence for the user."""
+    if kind == "env":
+        if name not in environ:
+            raise LookupError(f"the environment variable {name} is not set")
+        return environ[name]
+    try:
+        return FilePath(name).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise LookupError(f"the file {name} can not be read: {why}") from error
+
+
+def _validation(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    items = error.errors(include_url=False, include_input=False, include_context=False)
+    for item in items:
+        # An item that is wrong also counts as absent: only an empty list is told to be empty.
+        if item["type"] == "too_short" and any(_below(other["loc"], item["loc"]) for other in items):
+            continue
+        yield _file_path(item["loc"]), _MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))
+
+
+def _below(path: Path, above: Path) -> bool:
+    return len(path) > len(above) and path[: len(above)] == above
+
+
+def _file_path(location: Path) -> Path:
+    """pydantic puts the chosen kind into the location of a forge; the file has no such level."""
+    if location[:1] == ("forges",) and len(location) > 2:
+        return location[:2] + location[3:]
+    return location
+
+
+_MESSAGES = {
+    "extra_forbidden": "there is no such key",
+    "missing": "this key is required",
+    "too_short": "at least one is required",
+}
+
+
+def _syntax(error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or "it can not be parsed"
+    column = f", column {mark.column + 1}" if mark else ""
+    return Problem(mark.line + 1 if mark else 1, "", f"not YAML{column}: {what}")
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(str(part) for part in path)

@@ -1,0 +1,105 @@
+"""What one key of the file says of another: names that must exist, places that must not be written twice.
+
+Works on plain data, so that it finds its problems even when other keys are wrong.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dag_gateway.model.identity import normal_repo_url
+
+from .document import Path
+
+Finding = tuple[Path, str]
+
+
+def check_references(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Dangling names, two apps of one repository URL, two environments that write to the same or nested paths."""
+    yield from _dangling(data)
+    yield from _twice_the_repository(data)
+    yield from _same_path(data)
+    yield from _same_target(data)
+
+
+def _dangling(data: Mapping[str, Any]) -> Iterator[Finding]:
+    for app, settings in _items(data.get("apps")):
+        yield from _named(data, "forges", settings.get("forge"), ("apps", app, "forge"))
+        for environment, place in _items(settings.get("environments")):
+            here = ("apps", app, "environments", environment)
+            yield from _named(data, "repositories", place.get("repository"), (*here, "repository"))
+            for index, target in enumerate(_list(place.get("targets"))):
+                yield from _named(data, "clusters", target.get("cluster"), (*here, "targets", index, "cluster"))
+
+
+def _named(data: Mapping[str, Any], section: str, name: object, path: Path) -> Iterator[Finding]:
+    known = data.get(section)
+    if isinstance(name, str) and isinstance(known, Mapping) and name not in known:
+        listed = ", ".join(sorted(map(str, known))) or "nothing"
+        yield path, f"{name!r} is not among the {section} ({listed})"
+
+
+def _twice_the_repository(data: Mapping[str, Any]) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for app, settings in _items(data.get("apps")):
+        url = _normal(settings.get("repo_url"))
+        if url is not None and seen.setdefault(url, app) != app:
+            yield (
+                ("apps", app, "repo_url"),
+                f"the app {seen[url]!r} already has this repository; one app per repository",
+            )
+
+
+def _normal(url: object) -> str | None:
+    try:
+        return normal_repo_url(url) if isinstance(url, str) else None
+    except ValueError:
+        return None
+
+
+def _same_path(data: Mapping[str, Any]) -> Iterator[Finding]:
+    taken: list[tuple[object, object, tuple[str, ...], str]] = []
+    for app, environment, place in _environments(data):
+        repository, branch, path = place.get("repository"), place.get("repository_branch"), place.get("path")
+        if not isinstance(path, str):
+            continue
+        parts = tuple(path.split("/"))
+        for other_repository, other_branch, other_parts, owner in taken:
+            if (repository, branch) == (other_repository, other_branch) and _nested(parts, other_parts):
+                message = (
+                    f"{path!r} is also written by {owner} (path {'/'.join(other_parts)!r}); give each its own folder"
+                )
+                yield ("apps", app, "environments", environment, "path"), message
+        taken.append((repository, branch, parts, f"apps.{app}.environments.{environment}"))
+
+
+def _nested(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def _same_target(data: Mapping[str, Any]) -> Iterator[Finding]:
+    for app, environment, place in _environments(data):
+        seen: set[tuple[object, ...]] = set()
+        for index, target in enumerate(_list(place.get("targets"))):
+            key = (target.get("cluster"), target.get("namespace"), target.get("release"))
+            if key in seen:
+                path = ("apps", app, "environments", environment, "targets", index)
+                yield path, "the same cluster, namespace and release stand here twice"
+            seen.add(key)
+
+
+def _environments(data: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for app, settings in _items(data.get("apps")):
+        for environment, place in _items(settings.get("environments")):
+            yield app, environment, place
+
+
+def _items(section: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(section, Mapping):
+        for name, settings in section.items():
+            if isinstance(settings, Mapping):
+                yield str(name), settings
+
+
+def _list(section: object) -> list[Mapping[str, Any]]:
+    return [item for item in section if isinstance(item, Mapping)] if isinstance(section, list) else []

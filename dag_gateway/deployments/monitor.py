@@ -1,0 +1,113 @@
+"""Following the rollout at all targets at once until each has an end, and what the whole comes to."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from dag_gateway.model.deployment import Deployment, Status
+from dag_gateway.model.health import Health, Verdict, failed, progressing
+from dag_gateway.model.reason import Reason
+from dag_gateway.model.target import Goal, Target, TargetState, TargetStatus
+
+from .journal import Journal, environment_key
+from .tools import Tools
+
+log = structlog.get_logger(__name__)
+
+# After a restart past the deadline: long enough to see what is live, instead of failing what has long succeeded.
+_LAST_LOOK = 10.0
+
+Tell = Callable[[str, Health], Awaitable[None]]
+
+
+async def monitor(journal: Journal, tools: Tools) -> Deployment:
+    """monitoring -> deployed | failed: the worst target decides."""
+    news: asyncio.Queue[tuple[str, Health]] = asyncio.Queue()
+
+    async def tell(target_id: str, health: Health) -> None:
+        await news.put((target_id, health))
+
+    open_targets = [state for state in journal.deployment.targets if not state.status.terminal]
+    followers = [asyncio.create_task(_follow(state, journal, tools, tell)) for state in open_targets]
+    followers.append(asyncio.create_task(_give_way(journal.deployment, tools, tell)))
+    try:
+        while not all(state.status.terminal for state in journal.deployment.targets):
+            await journal.observe(*await news.get())
+    finally:
+        await _stop(followers)
+    return conclusion(journal.deployment)
+
+
+async def _stop(followers: list[asyncio.Task[None]]) -> None:
+    for follower in followers:
+        follower.cancel()
+    await asyncio.gather(*followers, return_exceptions=True)
+
+
+async def _follow(state: TargetState, journal: Journal, tools: Tools, tell: Tell) -> None:
+    deployment, target = journal.deployment, state.target
+    last = progressing("waiting")
+    try:
+        async with asyncio.timeout(_seconds_left(target, journal, tools)):
+            async for last in tools.clusters.follow(target, _goal(deployment, state), _contains(deployment, tools)):
+                await tell(target.id, last)
+    except TimeoutError:
+        await tell(target.id, timed_out(target, last))
+    except Exception:
+        log.exception("following a target failed unexpectedly", deployment=deployment.id, target=target.id)
+        await tell(target.id, failed(Reason.INTERNAL, "the gateway failed while following it; its log has the details"))
+
+
+def _seconds_left(target: Target, journal: Journal, tools: Tools) -> float:
+    left = (target.deadline(journal.deployment.accepted_at) - tools.clock.now()).total_seconds()
+    return max(left, _LAST_LOOK if journal.resumed else 0.0)
+
+
+def _goal(deployment: Deployment, state: TargetState) -> Goal:
+    if deployment.commit is None or deployment.chart_version is None:
+        raise ValueError(f"deployment {deployment.id} is monitored before it was pushed")
+    return Goal(deployment.commit, deployment.chart_name, deployment.chart_version, state.baseline)
+
+
+def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable[bool]]:
+    where = deployment.destination
+
+    async def contains(commit: str) -> bool:
+        return await tools.iac.contains(where.repository, where.branch, ancestor=deployment.commit or "", commit=commit)
+
+    return contains
+
+
+async def _give_way(deployment: Deployment, tools: Tools, tell: Tell) -> None:
+    """End all open targets when a newer deployment of the environment wrote other content."""
+    while True:
+        ticket = tools.signals.ticket(environment_key(deployment))
+        newer = await tools.store.newest_pushed(deployment)
+        if newer is not None and newer.commit != deployment.commit:
+            for state in deployment.targets:
+                await tell(state.target.id, superseded(newer))
+            return
+        await ticket.wait()
+
+
+def superseded(newer: Deployment) -> Health:
+    """What is left to say once something newer is in the repository."""
+    return failed(Reason.SUPERSEDED, f"superseded by {newer.version} (deployment {newer.id}) before it was proven")
+
+
+def timed_out(target: Target, last: Health) -> Health:
+    """The budget is used up. A cluster that could not be asked is ``unreachable``, anything else ``timeout``."""
+    reason = Reason.UNREACHABLE if last.verdict is Verdict.UNKNOWN else Reason.TIMEOUT
+    message = f"not proven within {target.timeout:g} s of acceptance; last seen: {last.message}"
+    return failed(reason, message, ready=last.ready, desired=last.desired)
+
+
+def conclusion(deployment: Deployment) -> Deployment:
+    """The end of a deployment whose targets have all ended."""
+    lost = [state for state in deployment.targets if state.status is TargetStatus.FAILED]
+    if not lost:
+        where = ", ".join(state.target.id for state in deployment.targets)
+        return deployment.after(Status.DEPLOYED, f"{deployment.chart_version} is live and healthy at {where}")
+    message = "\n".join(f"{state.target.id}: {state.message}" for state in lost)
+    return deployment.failed(lost[0].reason or Reason.ROLLOUT_FAILED, message)

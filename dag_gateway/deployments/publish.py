@@ -1,0 +1,83 @@
+"""Writing the chart into the IaC repository, under a version that stands for this content alone."""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+
+from dag_gateway.charts import parse_metadata, read_chart, stamp
+from dag_gateway.errors import Invalid
+from dag_gateway.iac import Change, Edit, Folder, Published, commit_message
+from dag_gateway.model.chart import Chart, chart_version
+from dag_gateway.model.deployment import Deployment, Status
+
+from .journal import Journal
+from .tools import Tools
+
+
+async def publish(journal: Journal, tools: Tools) -> Deployment:
+    """pushing -> pushed. Repeating it is safe: the writer finds its own commit by the deployment's id."""
+    deployment = journal.deployment
+    where = deployment.destination
+    chart = read_chart(await tools.store.chart(deployment.number), tools.limits)
+    taken = await _taken(deployment, chart, tools)
+    change = Change(deployment.id, where.path, partial(edit, deployment, chart, taken))
+    published = await tools.iac.publish(where.repository, where.branch, change, deadline=deployment.deadline)
+    return _pushed(deployment, published, tools)
+
+
+async def _taken(deployment: Deployment, chart: Chart, tools: Tools) -> Collection[str]:
+    """The versions that stand for other content, as far as the deployments and the targets know.
+
+    What is live counts too: Flux compares version strings, so the string of something live, which need not be what
+    the folder holds, would never roll out anything new.
+    """
+    live = {s.baseline.chart_version for s in deployment.targets if s.baseline and s.baseline.chart_version}
+    plain = chart_version(deployment.version, chart.metadata.version, chart.digest)
+    if await tools.store.means_other_content(deployment, plain):
+        return live | {plain}
+    return live
+
+
+def edit(deployment: Deployment, chart: Chart, taken: Collection[str], folder: Folder | None) -> Edit | None:
+    """What to write over ``folder``; None when the same content is there already."""
+    plain = chart_version(deployment.version, chart.metadata.version, chart.digest)
+    unique = chart_version(deployment.version, chart.metadata.version, chart.digest, taken={plain})
+    if folder is not None:
+        if any(folder.files == stamp(chart.files, version) for version in (plain, unique)):
+            return None
+        taken = {*taken, *_version_of(folder.files)}
+    version = unique if plain in taken else plain
+    return Edit(stamp(chart.files, version), _message(deployment))
+
+
+def _version_of(files: Mapping[str, bytes]) -> Collection[str]:
+    """The version of the chart in the folder; nothing when there is no readable chart."""
+    try:
+        return {parse_metadata(files["Chart.yaml"]).version}
+    except (KeyError, Invalid):
+        return set()
+
+
+def _message(deployment: Deployment) -> str:
+    identity, where = deployment.identity, deployment.destination
+    trailers = {
+        "Repo": deployment.repo_url,
+        "Branch": identity.ref,
+        "Environment": deployment.environment,
+        "Commit": identity.commit,
+        "Job": identity.job_url or identity.job_id,
+        "IaC-Target": where.path,
+        "Deployment-Id": deployment.id,
+    }
+    return commit_message(deployment.app, deployment.version, trailers)
+
+
+def _pushed(deployment: Deployment, published: Published, tools: Tools) -> Deployment:
+    version = parse_metadata(published.folder.files["Chart.yaml"]).version
+    what = "pushed" if published.changed else "the same content is there already:"
+    return deployment.after(
+        Status.PUSHED,
+        f"{what} {published.commit[:12]} as chart version {version}",
+        commit=published.commit,
+        commit_url=tools.iac.commit_url(deployment.destination.repository, published.commit),
+        chart_version=version,
+    )

@@ -1,0 +1,28 @@
+"""How long to wait before the next attempt, as a computed value."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Doubling waits in seconds from ``first`` up to ``most``."""
+
+    first: float
+    most: float
+
+    def wait(self, attempt: int, jitter: float) -> float:
+        """``attempt`` counts from 0; ``jitter`` from 0 to 1 takes up to half of the wait away."""
+        full = min(self.most, self.first * 2.0 ** min(attempt, 30))
+        return full * (1 - jitter / 2)
+
+
+AFTER_RACE = Backoff(first=0.05, most=2.0)
+"""The other writer is done within a round trip."""
+WHILE_AWAY = Backoff(first=0.5, most=10.0)
+"""A remote that restarts is away for seconds."""
+
+
+def jitter() -> float:
+    """From 0 to 1, so that writers who lost the same race do not meet again."""
+    return random.SystemRandom().random()

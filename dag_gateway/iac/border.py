@@ -1,0 +1,142 @@
+"""The border to the git library: its exceptions become ours here, once, in words without credentials and paths."""
+
+import logging
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.client import HTTPException
+from pathlib import Path
+
+from dulwich.errors import ChecksumMismatch, FileFormatException, GitProtocolError, NotGitRepository, SendPackError
+from dulwich.file import FileLocked
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from dag_gateway.clock import Clock
+from dag_gateway.config import RepositorySettings
+from dag_gateway.model.reason import Reason, StepFailed
+
+from .change import RemoteUnavailable
+from .connections import HttpStatus
+from .refusal import Race, presentable
+
+log = logging.getLogger(__name__)
+
+STALE_LOCK = timedelta(seconds=30)
+"""A ref is locked for milliseconds; who holds a lock for longer is dead."""
+
+_BUSY = (408, 425, 429)
+# What dulwich lets through when a remote breaks off or talks nonsense, its own parsers' errors among it.
+_BROKEN_OFF = (
+    AssertionError,
+    ChecksumMismatch,
+    EOFError,
+    FileFormatException,
+    GitProtocolError,
+    HTTPError,
+    HTTPException,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+
+
+class Border:
+    """Knows how one remote is called, and what must never be shown of it."""
+
+    def __init__(self, name: str, settings: RepositorySettings, clock: Clock) -> None:
+        self._name = name
+        self._settings = settings
+        self._clock = clock
+
+    @contextmanager
+    def crossed(self) -> Iterator[None]:
+        """Around every use of the git library: raises RemoteUnavailable, StepFailed or Race, whatever happened."""
+        try:
+            yield
+        except HttpStatus as error:
+            raise self._of_status(error) from error
+        except NotGitRepository as error:
+            raise self._not_there() from error
+        except FileLocked as error:
+            self._break_lock(Path(_text(error.lockfilename)))
+            raise Race("the branch is locked by another writer") from error
+        except SendPackError as error:
+            raise self.rejected(_text(error.args[0]) if error.args else "the remote could not unpack it") from error
+        except PermissionError as error:
+            raise self._not_writable() from error
+        except _BROKEN_OFF as error:
+            raise self.unavailable(_innermost(error)) from error
+
+    def words(self, text: str) -> str:
+        """The text of the remote, fit to be shown."""
+        settings = self._settings
+        secrets = [settings.password.get_secret_value()] if settings.password else []
+        return presentable(text, [*secrets, settings.url] if "://" not in settings.url else secrets)
+
+    def unavailable(self, why: str) -> RemoteUnavailable:
+        return RemoteUnavailable(f"the IaC repository {self._name!r} does not answer: {self.words(why)}")
+
+    def rejected(self, why: str) -> StepFailed:
+        return StepFailed(
+            Reason.PUSH_REJECTED, f"the IaC repository {self._name!r} rejected the push: {self.words(why)}"
+        )
+
+    def require_bare(self, path: Path) -> None:
+        """Moving a branch under a checked-out worktree would make its next commit undo the deployment."""
+        if (path / ".git").exists():
+            raise StepFailed(
+                Reason.CONFIG_ERROR,
+                f"the IaC repository {self._name!r} has a worktree; use a bare repository (git clone --bare)",
+            )
+
+    def _of_status(self, error: HttpStatus) -> RemoteUnavailable | StepFailed:
+        said = f" ({self.words(error.text)})" if error.text else ""
+        if error.status in (401, 403, 407):
+            return StepFailed(
+                Reason.PUSH_REJECTED,
+                f"the IaC repository {self._name!r} refused the credentials with HTTP {error.status}{said}: "
+                "check username and password and that they may write",
+            )
+        if error.status in (404, 410):
+            return self._not_there()
+        if error.status >= 500 or error.status in _BUSY:
+            return self.unavailable(f"HTTP {error.status}{said}")
+        return self.rejected(f"HTTP {error.status}{said}")
+
+    def _not_there(self) -> StepFailed:
+        return StepFailed(
+            Reason.CONFIG_ERROR,
+            f"the IaC repository {self._name!r} was not found at its url: check the url, and that the credentials may "
+            "see it",
+        )
+
+    def _not_writable(self) -> StepFailed:
+        return StepFailed(
+            Reason.CONFIG_ERROR,
+            f"the IaC repository {self._name!r} may not be read and written: check the owner of its files",
+        )
+
+    def _break_lock(self, lock: Path) -> None:
+        """Remove the lock that a killed writer left behind in a local repository."""
+        try:
+            age = self._clock.now().timestamp() - lock.stat().st_mtime
+            if age > STALE_LOCK.total_seconds():
+                lock.unlink()
+                log.warning("removed the lock %s of the IaC repository %r, %d s old", lock.name, self._name, age)
+        except FileNotFoundError:
+            return
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _innermost(error: BaseException) -> str:
+    """The plain reason, such as ``[Errno 111] Connection refused``, without the wrapping of the libraries."""
+    cause = error.reason if isinstance(error, MaxRetryError) else error.__cause__
+    return _innermost(cause) if cause else str(error) or type(error).__name__

@@ -1,0 +1,86 @@
+"""Questions to the history of a branch. Pure: they read commits through a function."""
+
+import heapq
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from dulwich.objects import Commit, ObjectID
+
+from .commit import deployment_of
+from .tree import Entry, PathRefused, Read, entry_at
+
+ReadCommit = Callable[[ObjectID], Commit]
+
+HISTORY = 1000
+"""How many commits are looked at for a deployment and for the origin of a folder."""
+LINEAGE = 20_000
+"""How many commits are looked at for an ancestor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployments:
+    """Deployment ids of the recent history of ``tip``, and the commits that carry them."""
+
+    tip: ObjectID | None = None
+    seen: frozenset[ObjectID] = frozenset()
+    commits: Mapping[str, ObjectID] = field(default_factory=dict)
+
+    def at(self, read: ReadCommit, tip: ObjectID) -> Self:
+        """The same for ``tip``: only what came since is read, unless the branch was rewritten or too much came."""
+        if tip == self.tip:
+            return self
+        new = list(recent(read, tip, HISTORY, self.seen))
+        grown = any(self.tip in commit.parents for commit in new) and len(self.seen) < 10 * HISTORY
+        seen, commits = (self.seen, self.commits) if grown else (frozenset(), {})
+        if not grown and self.seen:
+            new = list(recent(read, tip, HISTORY))
+        found = {id_: commit.id for commit in reversed(new) if (id_ := deployment_of(commit.message))}
+        return type(self)(tip, seen | {commit.id for commit in new}, {**commits, **found})
+
+
+def recent(read: ReadCommit, tip: ObjectID, limit: int, known: Container[ObjectID] = ()) -> Iterator[Commit]:
+    """The commits that ``tip`` descends from, itself included, newest first and at most ``limit``; ``known`` ones and
+    what is behind them are left out. All parents are followed: a merge may put ours second."""
+    if tip in known:
+        return
+    waiting = [_by_age(read(tip))]
+    met = {tip}
+    for _ in range(limit):
+        if not waiting:
+            return
+        commit = heapq.heappop(waiting)[2]
+        yield commit
+        for parent in commit.parents:
+            if parent not in met and parent not in known:
+                met.add(parent)
+                heapq.heappush(waiting, _by_age(read(parent)))
+
+
+def descends(read: ReadCommit, commit: ObjectID, ancestor: ObjectID) -> bool:
+    """Whether ``ancestor`` is ``commit`` or behind it."""
+    return any(found.id == ancestor for found in recent(read, commit, LINEAGE))
+
+
+def introduced(read: Read, read_commit: ReadCommit, tip: ObjectID, parts: list[bytes], entry: Entry) -> ObjectID:
+    """The commit that brought ``entry`` to the path: the last first parent in a row that has it."""
+    commit = read_commit(tip)
+    for _ in range(HISTORY):
+        if not commit.parents:
+            break
+        parent = read_commit(commit.parents[0])
+        if not _holds(read, parent.tree, parts, entry):
+            break
+        commit = parent
+    return commit.id
+
+
+def _holds(read: Read, root: ObjectID, parts: list[bytes], entry: Entry) -> bool:
+    try:
+        return entry_at(read, root, parts) == entry
+    except PathRefused:
+        return False
+
+
+def _by_age(commit: Commit) -> tuple[int, ObjectID, Commit]:
+    return (-commit.commit_time, commit.id, commit)

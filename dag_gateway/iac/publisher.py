@@ -1,0 +1,126 @@
+"""The door of the package: every IaC repository of the config behind four async questions."""
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from dag_gateway.clock import Clock
+from dag_gateway.config import RepositorySettings
+from dag_gateway.model.reason import Reason, StepFailed
+
+from .cache import Cache
+from .change import Change, Folder, Published, RemoteUnavailable
+from .repository import Repository
+from .threads import Threads
+from .writer import Writer
+
+log = logging.getLogger(__name__)
+
+_ID = re.compile("[0-9a-f]{40}")
+
+
+class Iac:
+    """An async context manager; one per process, which owns ``data_dir``."""
+
+    def __init__(self, repositories: Mapping[str, RepositorySettings], data_dir: Path, clock: Clock) -> None:
+        self._settings = repositories
+        self._clock = clock
+        caches = {one.url: Cache(_cache_path(data_dir, one.url)) for one in repositories.values()}
+        self._repositories = {name: Repository(name, one, caches[one.url], clock) for name, one in repositories.items()}
+        self._threads = {name: Threads(name) for name in repositories}
+        self._writers: dict[tuple[str, str | None], Writer] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait for what is under way; a silent remote holds it up for its ``timeout`` at most."""
+        await asyncio.gather(*(threads.aclose() for threads in self._threads.values()))
+        for repository in self._repositories.values():
+            repository.close()
+
+    async def publish(self, repository: str, branch: str | None, change: Change, *, deadline: datetime) -> Published:
+        """Make the branch hold the change: one commit, however often this is called for one deployment.
+
+        ``branch`` None is the one of the settings, or else the remote's HEAD. Changes of one branch are published in
+        the order of the calls. Raises StepFailed: ``config_error``, ``push_rejected``, ``unreachable`` when the remote
+        did not answer until ``deadline``, ``timeout`` when others were faster until then. Raises FolderMissing when
+        ``build`` leaves as it is what is not there.
+        """
+        return await self._writer(repository, branch).publish(change, deadline)
+
+    async def read(self, repository: str, branch: str | None, path: str) -> Folder:
+        """The folder at the tip of the remote branch, asked for now.
+
+        Raises FolderMissing; PathRefused; RemoteUnavailable when the remote refuses or does not answer in time.
+        """
+        known = self._known(repository)
+        where = self._branch(repository, branch)
+        try:
+            async with asyncio.timeout(self._settings[repository].timeout):
+                return await self._threads[repository].run(lambda: known.folder(where, path))
+        except StepFailed as error:
+            raise RemoteUnavailable(error.message) from error
+        except TimeoutError as error:
+            raise RemoteUnavailable(f"the IaC repository {repository!r} did not answer in time") from error
+
+    async def contains(self, repository: str, branch: str | None, *, ancestor: str, commit: str) -> bool:
+        """Whether ``commit`` is ``ancestor`` or descends from it; both are hexadecimal ids.
+
+        False also when ``commit`` is unknown here and in the remote branch, or the remote can not be asked now.
+        """
+        if ancestor == commit or not _ID.fullmatch(commit):
+            return ancestor == commit
+        known = self._known(repository)
+        where = self._branch(repository, branch)
+        try:
+            async with asyncio.timeout(self._settings[repository].timeout):
+                return await self._threads[repository].run(lambda: known.contains(where, ancestor, commit))
+        except (RemoteUnavailable, StepFailed, TimeoutError) as error:
+            log.warning("could not tell whether commit %s comes after %s: %s", commit, ancestor, error)
+            return False
+
+    def commit_url(self, repository: str, commit: str) -> str | None:
+        """Where people look at a commit; None for a local repository without a ``commit_url`` of its own."""
+        self._known(repository)
+        settings = self._settings[repository]
+        template = settings.commit_url or _guessed_template(settings.url)
+        return template.replace("{commit}", commit) if template else None
+
+    def _known(self, repository: str) -> Repository:
+        if repository not in self._repositories:
+            raise StepFailed(
+                Reason.CONFIG_ERROR, f"the config has no IaC repository {repository!r}: add it to repositories"
+            )
+        return self._repositories[repository]
+
+    def _branch(self, repository: str, branch: str | None) -> str | None:
+        return branch or self._settings[repository].branch
+
+    def _writer(self, repository: str, branch: str | None) -> Writer:
+        known = self._known(repository)
+        key = (repository, self._branch(repository, branch))
+        if key not in self._writers:
+            self._writers[key] = Writer(*key, known, self._threads[repository], self._clock)
+        return self._writers[key]
+
+
+def _cache_path(data_dir: Path, url: str) -> Path:
+    return data_dir / "git" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
+
+
+def _guessed_template(url: str) -> str | None:
+    """The address that GitLab uses, and the one of GitHub."""
+    if "://" not in url:
+        return None
+    page = url.rstrip("/").removesuffix(".git")
+    return f"{page}/commit/{{commit}}" if urlsplit(url).hostname == "github.com" else f"{page}/-/commit/{{commit}}"

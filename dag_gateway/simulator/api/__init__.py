@@ -1,0 +1,1 @@
+"""The HTTP side of the simulated Kubernetes API: requests to registry calls, changes to watch streams."""

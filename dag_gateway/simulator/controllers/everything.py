@@ -1,0 +1,58 @@
+"""All controllers of a cluster, started and ended together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from dag_gateway.simulator.logbook import Logbook
+from dag_gateway.simulator.registry import Registry
+
+from .daemon_sets import DaemonSetController
+from .deployments import DeploymentController
+from .housekeeping import GarbageCollector, NamespaceController, PodReaper
+from .jobs import JobController
+from .loop import Controller, ControlLoop
+from .pods import PodController
+from .replica_sets import ReplicaSetController
+from .stateful_sets import StatefulSetController
+
+_NOTICING = 0.1
+"""Simulated seconds until a controller has noticed a change; long enough to see the old status of a new spec."""
+
+
+def housekeeping(registry: Registry) -> list[Controller]:
+    """What runs in every cluster."""
+    return [GarbageCollector(registry), NamespaceController(registry)]
+
+
+def workloads(registry: Registry, logbook: Logbook, nodes: Sequence[str], second: float) -> list[Controller]:
+    """What makes pods and runs them."""
+    return [
+        DeploymentController(registry, second),
+        ReplicaSetController(registry),
+        StatefulSetController(registry),
+        DaemonSetController(registry, nodes),
+        JobController(registry, second),
+        PodController(registry, logbook, nodes, second),
+    ]
+
+
+def without_workloads(registry: Registry) -> list[Controller]:
+    """What stands in for them where nothing should run."""
+    return [PodReaper(registry)]
+
+
+@asynccontextmanager
+async def running(registry: Registry, controllers: Sequence[Controller], second: float) -> AsyncIterator[None]:
+    """Run controllers for as long as the block runs; an error in one of them is raised when the block is left."""
+    loops = [ControlLoop(registry.store, controller, _NOTICING * second) for controller in controllers]
+    tasks = [asyncio.create_task(loop.run()) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        endings = await asyncio.gather(*tasks, return_exceptions=True)
+    for ending in endings:
+        if isinstance(ending, Exception):
+            raise ending

@@ -1,0 +1,18 @@
+"""What tests break on purpose, and what they count."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Faults:
+    """Switches that the API server asks before every answer.
+
+    ``forbidden`` holds ``(verb, plural)`` pairs such as ``("list", "secrets")`` (verbs as in RBAC, ``pods/log`` for
+    subresources); ``missing_groups`` API groups that are not installed; ``watch_era`` is raised to end open watches.
+    """
+
+    unavailable: bool = False
+    forbidden: set[tuple[str, str]] = field(default_factory=set)
+    missing_groups: set[str] = field(default_factory=set)
+    watch_era: int = 0
+    request_log: list[tuple[str, str]] = field(default_factory=list)

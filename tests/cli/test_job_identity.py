@@ -1,0 +1,113 @@
+"""Who the client says it is, and the ID token that it asks an Actions runner for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from dag_gateway.cli.ci import Ci, CiSystem, IdTokenRequest
+from dag_gateway.cli.exits import WrongUsage
+from dag_gateway.cli.id_token import fetch_id_token, token_in
+from dag_gateway.cli.job import GivenJob, find_job
+from dag_gateway.model.identity import UnverifiedJob
+
+SERVER = "https://dag.example.com"
+REPO = "https://gitlab.example.com/shop/web"
+GITLAB = Ci(CiSystem.GITLAB, REPO, "42", "0123abc", "job-token")
+ACTIONS = Ci(CiSystem.ACTIONS, REPO, "77", "0123abc")
+GIVEN = GivenJob("https://git.example.com/a/b", "1", "given-token")
+
+
+@asynccontextmanager
+async def runner(answer: bytes) -> AsyncIterator[tuple[IdTokenRequest, list[str]]]:
+    """A runner that answers every request with ``answer``; the list gets the head of each request."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield IdTokenRequest(f"http://127.0.0.1:{port}/token?api-version=2.0", "bearer-secret"), asked
+
+
+def answer(status: str, body: bytes) -> bytes:
+    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
+
+
+async def test_ci_says_who_asks() -> None:
+    assert await find_job(GivenJob(), GITLAB, SERVER) == UnverifiedJob(REPO, "42", "job-token")
+
+
+async def test_options_win_over_ci() -> None:
+    assert await find_job(GIVEN, GITLAB, SERVER) == UnverifiedJob("https://git.example.com/a/b", "1", "given-token")
+
+
+@pytest.mark.parametrize(("audience", "sent"), [(None, "https%3A%2F%2Fdag.example.com"), ("dag two", "dag")])
+async def test_an_id_token_is_asked_from_the_runner(audience: str | None, sent: str) -> None:
+    async with runner(answer("200 OK", b'{"value": "id-token"}')) as (request, asked):
+        ci = replace(ACTIONS, id_token_request=request)
+        assert (await find_job(GivenJob(audience=audience), ci, SERVER)).token == "id-token"
+    assert f"/token?api-version=2.0&audience={sent}" in asked[0]
+    assert "\r\nauthorization: bearer bearer-secret\r\n" in asked[0].lower()
+
+
+async def test_no_id_token_is_asked_for_when_there_is_a_token() -> None:
+    nobody = IdTokenRequest("http://127.0.0.1:1/", "bearer")
+    ci = replace(ACTIONS, id_token_request=nobody, token="id-token")
+    assert (await find_job(GivenJob(), ci, SERVER)).token == "id-token"
+
+
+@pytest.mark.parametrize(
+    ("given", "ci", "text"),
+    [
+        (GivenJob(), Ci(), r"--repo is missing: give it, or set DAG_REPO_URL \(no CI system was recognised\)"),
+        (GivenJob(REPO), Ci(), "--job-id is missing: give it, or set DAG_JOB_ID"),
+        (GivenJob(REPO, "1"), Ci(), "--job-token is missing: give it, or set DAG_JOB_TOKEN"),
+        (GivenJob(), replace(GITLAB, token=None), r"--job-token is missing: .* \(gitlab does not say it\)"),
+        (GivenJob(), ACTIONS, "--job-token is missing: give the job 'permissions: id-token: write'"),
+        (replace(GIVEN, repo="shop/web"), Ci(), "--repo: 'shop/web' is not a repository URL"),
+    ],
+)
+async def test_what_is_missing_is_named_with_the_way_out(given: GivenJob, ci: Ci, text: str) -> None:
+    with pytest.raises(WrongUsage, match=text):
+        await find_job(given, ci, SERVER)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "text"),
+    [
+        (403, b"s3cret", "the runner gives no ID token: HTTP 403; give the job 'permissions: id-token: write'"),
+        (302, b"", "the runner gives no ID token: HTTP 302"),
+        (200, b"s3cret", "the runner's answer has no ID token in 'value'"),
+        (200, b"[]", "the runner's answer has no ID token in 'value'"),
+        (200, b"{}", "the runner's answer has no ID token in 'value'"),
+        (200, b'{"value": ""}', "the runner's answer has no ID token in 'value'"),
+        (200, b'{"value": 7}', "the runner's answer has no ID token in 'value'"),
+    ],
+)
+def test_a_runner_without_token_is_wrong_usage(status: int, body: bytes, text: str) -> None:
+    with pytest.raises(WrongUsage, match=f"--job-token: {text}") as caught:
+        token_in(status, body)
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_a_runner_that_hangs_up_is_wrong_usage() -> None:
+    async with runner(b"") as (request, _):
+        with pytest.raises(WrongUsage, match="--job-token: the runner gives no ID token: .*disconnected"):
+            await fetch_id_token(request, "x")
+
+
+async def test_a_runner_without_address_is_wrong_usage() -> None:
+    with pytest.raises(WrongUsage, match="--job-token: the runner gives no ID token: Invalid port"):
+        await fetch_id_token(IdTokenRequest("http://a:b/", "bearer"), "x")
+
+
+def test_the_options_do_not_print_their_token() -> None:
+    assert "given-token" not in repr(GIVEN)

@@ -1,0 +1,86 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
+
+from dag_gateway.clock import Clock, SystemClock
+from dag_gateway.clusters import Clusters
+from dag_gateway.config import ClusterSettings
+from dag_gateway.model.health import Verdict
+from dag_gateway.model.reason import Reason
+from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
+from tests.fakes import flux_cluster as flux
+from tests.fakes.fast_clock import FastClock
+from tests.fakes.flux_cluster import GOAL, OURS, TARGET, is_ours
+from tests.fakes.followed import Followed, followed
+
+
+@asynccontextmanager
+async def following(sim: SimulatedCluster, clock: Clock | None = None) -> AsyncIterator[Followed]:
+    settings = {"production": ClusterSettings(server=sim.url, token=SecretStr(sim.token))}
+    async with (
+        Clusters(settings, clock or SystemClock()) as clusters,
+        followed(clusters.follow(TARGET, GOAL, is_ours)) as listener,
+    ):
+        yield listener
+
+
+async def test_an_old_healthy_release_is_never_taken_for_ours() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await flux.old_release(sim)
+        async with following(sim) as rollout:
+            await rollout.message("waits for c0ffee000000")
+            await flux.git_repository(sim, OURS)
+            await rollout.message("was not built from our commit yet")
+            await flux.helm_chart(sim, OURS, "1.1.0")
+            await rollout.message("has not begun with our chart")
+            await flux.upgrading(sim)
+            await rollout.message("Running 'upgrade' action")
+            await flux.deployment(sim, "web:2", ready=2, updated=1)
+            await rollout.message("1 of 2 updated")
+            await flux.our_release(sim)
+            await rollout.message("web: 0/2 pods ready (1 of 2 updated)")
+            assert all(health.verdict is Verdict.PROGRESSING for health in rollout.told)
+            await flux.deployment(sim, "web:2")
+            assert (await rollout.end()).message == "web: 2/2 pods ready"
+
+    assert rollout.told[-1].verdict is Verdict.HEALTHY
+    assert (rollout.told[-1].ready, rollout.told[-1].desired) == (2, 2)
+
+
+async def test_a_crash_loop_of_our_pods_fails_the_rollout_with_its_last_lines() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await flux.old_release(sim)
+        await flux.upgrading(sim)
+        owner = await flux.deployment(sim, "web:2", updated=1)
+        async with following(sim) as rollout:
+            await rollout.message("1 of 2 updated")
+            await flux.pod(sim, owner, crash_loop())
+            end = await rollout.end()
+
+    assert end.reason is Reason.CRASH_LOOP
+    assert end.message.startswith(
+        "pod web-2-a (namespace shop), container app: CrashLoopBackOff after 3 restarts, Error, exit code 1"
+    )
+
+
+async def test_an_image_that_can_not_be_pulled_fails_only_after_its_grace() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await flux.upgrading(sim)
+        owner = await flux.deployment(sim, "web:2", updated=1)
+        waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+        await flux.pod(sim, owner, {"phase": "Pending", "containerStatuses": [{"name": "app", "state": waiting}]})
+        async with following(sim, FastClock(200)) as rollout:
+            end = await rollout.end()
+
+    assert end.reason is Reason.IMAGE_PULL
+    assert end.message == "pod web-2-a (namespace shop), container app: ErrImagePull: not found"
+    assert [health.verdict for health in rollout.told[:-1]] == [Verdict.PROGRESSING] * (len(rollout.told) - 1)
+    assert "1 of 2 updated" in rollout.told[-2].message
+
+
+def crash_loop() -> dict[str, object]:
+    last = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
+    container = {"name": "app", "restartCount": 3, "state": waiting, "lastState": last}
+    return {"phase": "Running", "containerStatuses": [container]}

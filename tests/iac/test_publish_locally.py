@@ -1,0 +1,322 @@
+"""Publishing to a bare repository on this machine."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dag_gateway.config import RepositorySettings
+from dag_gateway.iac import Change, Edit, Folder, FolderMissing, Iac
+from dag_gateway.model.reason import Reason, StepFailed
+from tests.fakes.git_cli import git, rival_commit
+from tests.fakes.iac_changes import deploy
+from tests.fakes.skipping_clock import SkippingClock
+
+
+def commits(bare: Path, branch: str = "main") -> list[str]:
+    """Newest first."""
+    return git(bare, "rev-list", branch).split()
+
+
+async def test_a_deployment_is_one_commit_with_its_files_and_trailers(
+    local: Iac, bare: Path, clock: SkippingClock
+) -> None:
+    before = commits(bare)
+    published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    assert commits(bare) == [published.commit, *before]
+    assert published.changed
+    assert git(bare, "ls-tree", "-r", "--name-only", "main").split() == [
+        "README.md",
+        "clusters/test/other/Chart.yaml",
+        "clusters/test/web/Chart.yaml",
+        "clusters/test/web/values.yaml",
+    ]
+    assert git(bare, "log", "-1", "--format=%an <%ae>|%s|%(trailers:key=Deployment-Id,valueonly,separator=%x2C)") == (
+        "DAG Gateway <dag-gateway@localhost>|[web] deploy 1.0.0|d-1"
+    )
+    assert published.folder.commit == published.commit
+    assert published.folder.tree == git(bare, "rev-parse", "main:clusters/test/web")
+    assert git(bare, "fsck", "--strict") == ""
+
+
+async def test_files_that_left_the_chart_leave_the_repository(local: Iac, bare: Path, clock: SkippingClock) -> None:
+    for number, files in enumerate(({"a": b"1", "old/b": b"2"}, {"a": b"1", "new": b"3"})):
+        await local.publish("iac", None, deploy(f"d-{number}", files=files), deadline=clock.within(60))
+    assert git(bare, "ls-tree", "-r", "--name-only", "main:clusters/test/web").split() == ["a", "new"]
+
+
+async def test_the_change_is_built_on_what_is_there(local: Iac, clock: SkippingClock) -> None:
+    seen: list[Folder | None] = []
+
+    def build(current: Folder | None) -> Edit:
+        seen.append(current)
+        return Edit({"count": b"%d" % len(seen)}, "count\n")
+
+    for number in range(2):
+        await local.publish("iac", None, Change(f"d-{number}", "x", build), deadline=clock.within(60))
+    assert seen[0] is None
+    assert seen[1] is not None
+    assert seen[1].files == {"count": b"1"}
+
+
+async def test_the_same_content_is_no_commit_and_names_the_one_that_brought_it(
+    local: Iac, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    files = {"Chart.yaml": b"name: web\n"}
+    first = await local.publish("iac", None, deploy("d-1", files=files), deadline=clock.within(60))
+    rival_commit(bare, tmp_path / "rival", {"elsewhere": "1"})
+    before = commits(bare)
+    again = await local.publish("iac", None, deploy("d-2", files=files), deadline=clock.within(60))
+    assert (again.changed, again.commit, again.folder.files) == (False, first.commit, files)
+    assert commits(bare) == before
+
+
+async def test_content_that_is_only_in_the_cache_is_not_taken_for_published(
+    local: Iac, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    files = {"Chart.yaml": b"name: web\n"}
+    await local.publish("iac", None, deploy("d-1", files=files), deadline=clock.within(60))
+    rival = rival_commit(bare, tmp_path / "rival", {"clusters/test/web/Chart.yaml": "name: changed by hand\n"})
+    again = await local.publish("iac", None, deploy("d-2", files=files), deadline=clock.within(60))
+    assert again.changed
+    assert commits(bare)[:2] == [again.commit, rival]
+
+
+async def test_a_change_that_leaves_things_as_they_are_publishes_nothing(
+    local: Iac, bare: Path, clock: SkippingClock
+) -> None:
+    before = commits(bare)
+    published = await local.publish(
+        "iac", None, Change("d-1", "clusters/test/other", lambda _: None), deadline=clock.within(60)
+    )
+    assert (published.changed, published.commit) == (False, before[-1])
+    with pytest.raises(FolderMissing, match="there is nothing at 'nowhere' in the IaC repository 'iac'"):
+        await local.publish("iac", None, Change("d-2", "nowhere", lambda _: None), deadline=clock.within(60))
+
+
+async def test_a_deployment_that_was_pushed_is_found_again_after_a_restart(
+    bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    published = []
+    for process in range(2):
+        async with Iac({"iac": RepositorySettings(url=str(bare))}, tmp_path / f"data-{process}", clock) as iac:
+            published.append(await iac.publish("iac", None, deploy("d-1"), deadline=clock.within(60)))
+            rival_commit(bare, tmp_path / "rival", {"elsewhere": f"{process}"})
+    assert published[0] == published[1]
+    assert git(bare, "log", "--format=%s", "--grep=Deployment-Id: d-1") == "[web] deploy 1.0.0"
+
+
+async def test_a_lost_race_is_run_again_on_the_new_tip(
+    local: Iac, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    rival = rival_commit(bare, tmp_path / "rival", {"elsewhere": "1"})
+    published = await local.publish("iac", None, deploy("d-2"), deadline=clock.within(60))
+    assert commits(bare)[:2] == [published.commit, rival]
+    assert len(clock.slept) == 1
+    assert git(bare, "show", "main:elsewhere") == "1"
+
+
+async def test_whoever_loses_every_race_ends_at_the_deadline(
+    local: Iac, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    rivals = iter(range(100))
+
+    def build(_: Folder | None) -> Edit:
+        rival_commit(bare, tmp_path / "rival", {"elsewhere": f"{next(rivals)}"})
+        return Edit({"a": b"1"}, "always too late\n")
+
+    with pytest.raises(
+        StepFailed, match=r"others kept moving the branch in the IaC repository 'iac' \(refs/heads/main moved\)"
+    ) as e:
+        await local.publish("iac", None, Change("d-1", "x", build), deadline=clock.within(5))
+    assert e.value.reason is Reason.TIMEOUT
+
+
+async def test_twenty_at_once_are_twenty_linear_commits_in_the_order_of_the_calls(
+    local: Iac, bare: Path, clock: SkippingClock
+) -> None:
+    before = len(commits(bare))
+    changes = [deploy(f"d-{number}", f"clusters/test/web-{number}") for number in range(20)]
+    published = await asyncio.gather(
+        *(local.publish("iac", None, change, deadline=clock.within(60)) for change in changes)
+    )
+    assert [one.commit for one in reversed(published)] == commits(bare)[:20]
+    assert git(bare, "rev-list", "--min-parents=2", "main") == ""
+    assert len(commits(bare)) == before + 20
+    assert git(bare, "fsck", "--strict") == ""
+
+
+async def test_two_gateways_on_one_branch_lose_nothing(bare: Path, clock: SkippingClock, tmp_path: Path) -> None:
+    settings = {"iac": RepositorySettings(url=str(bare))}
+    async with Iac(settings, tmp_path / "one", clock) as one, Iac(settings, tmp_path / "two", clock) as two:
+        await asyncio.gather(
+            *(
+                iac.publish("iac", None, deploy(f"d-{name}-{number}", f"x/{name}-{number}"), deadline=clock.within(600))
+                for number in range(5)
+                for name, iac in (("one", one), ("two", two))
+            )
+        )
+    assert len(git(bare, "ls-tree", "--name-only", "main:x").split()) == 10
+    assert len(commits(bare)) == 11
+    assert git(bare, "fsck", "--strict", "--no-dangling") == ""
+
+
+async def test_the_first_commit_makes_the_branch_of_an_empty_repository(tmp_path: Path, clock: SkippingClock) -> None:
+    bare = tmp_path / "iac.git"
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=trunk", str(bare))
+    async with Iac({"iac": RepositorySettings(url=str(bare))}, tmp_path / "data", clock) as iac:
+        first = await iac.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+        second = await iac.publish("iac", None, deploy("d-2"), deadline=clock.within(60))
+    assert commits(bare, "trunk") == [second.commit, first.commit]
+
+
+async def test_the_first_commit_makes_a_branch_that_does_not_exist(
+    local: Iac, bare: Path, clock: SkippingClock
+) -> None:
+    published = await local.publish("iac", "staging", deploy("d-1"), deadline=clock.within(60))
+    assert commits(bare, "staging") == [published.commit]
+    assert git(bare, "ls-tree", "-r", "--name-only", "staging").split() == [
+        "clusters/test/web/Chart.yaml",
+        "clusters/test/web/values.yaml",
+    ]
+
+
+async def test_the_branch_of_the_settings_is_the_default(bare: Path, clock: SkippingClock, tmp_path: Path) -> None:
+    git(bare, "branch", "live")
+    settings = RepositorySettings(url=str(bare), branch="live")
+    async with Iac({"iac": settings}, tmp_path / "data", clock) as iac:
+        published = await iac.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    assert commits(bare, "live")[0] == published.commit
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("../outside", r"refused because of its part '\.\.'"),
+        ("README.md/web", "'README.md' in the repository is a file; a path leads through folders only"),
+    ],
+)
+async def test_a_bad_path_ends_the_deployment(local: Iac, clock: SkippingClock, path: str, text: str) -> None:
+    with pytest.raises(StepFailed, match=text) as e:
+        await local.publish("iac", None, deploy("d-1", path), deadline=clock.within(60))
+    assert e.value.reason is Reason.CONFIG_ERROR
+
+
+async def test_an_error_in_build_reaches_the_caller_and_the_next_change_is_served(
+    local: Iac, bare: Path, clock: SkippingClock
+) -> None:
+    def build(_: Folder | None) -> Edit:
+        raise StepFailed(Reason.SUPERSEDED, "something newer is there")
+
+    with pytest.raises(StepFailed, match="something newer is there"):
+        await local.publish("iac", None, Change("d-1", "x", build), deadline=clock.within(60))
+    await local.publish("iac", None, deploy("d-2"), deadline=clock.within(60))
+    assert len(commits(bare)) == 2
+
+
+def test_an_edit_without_files_is_refused() -> None:
+    with pytest.raises(ValueError, match="an edit has at least one file: git keeps no empty folder"):
+        Edit({}, "nothing\n")
+
+
+async def test_an_old_lock_of_a_dead_writer_is_broken(
+    local: Iac, bare: Path, clock: SkippingClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = bare / "refs/heads/main.lock"
+    lock.touch()
+    os.utime(lock, (clock.start.timestamp() - 40.5, clock.start.timestamp() - 40.5))
+    published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    assert commits(bare)[0] == published.commit
+    assert "removed the lock main.lock of the IaC repository 'iac', 40 s old" in caplog.text
+
+
+async def test_a_young_lock_belongs_to_a_rival_and_is_waited_for(local: Iac, bare: Path, clock: SkippingClock) -> None:
+    lock = bare / "refs/heads/main.lock"
+    lock.touch()
+    clock.on_sleep = lambda: lock.unlink(missing_ok=True)
+    published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    assert commits(bare)[0] == published.commit
+    assert len(clock.slept) == 1
+
+
+async def test_a_lock_that_stays_does_not_block_for_ever(local: Iac, bare: Path, clock: SkippingClock) -> None:
+    (bare / "refs/heads/main.lock").touch()
+    published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(120))
+    assert commits(bare)[0] == published.commit
+    assert 29 < sum(clock.slept) < 40
+
+
+def _no_repository(path: Path) -> None:
+    path.mkdir()
+
+
+def _nothing(path: Path) -> None:
+    assert not path.exists()
+
+
+def _worktree(path: Path) -> None:
+    git(path.parent, "init", "--quiet", str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (_no_repository, "the IaC repository 'iac' was not found at its url"),
+        (_nothing, "the IaC repository 'iac' was not found at its url"),
+        (_worktree, "the IaC repository 'iac' has a worktree; use a bare repository"),
+    ],
+)
+async def test_what_is_no_bare_repository_is_a_mistake_in_the_config(
+    tmp_path: Path, clock: SkippingClock, make: Callable[[Path], None], text: str
+) -> None:
+    path = tmp_path / "remote"
+    make(path)
+    async with Iac({"iac": RepositorySettings(url=str(path))}, tmp_path / "data", clock) as iac:
+        with pytest.raises(StepFailed, match=text) as e:
+            await iac.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    assert e.value.reason is Reason.CONFIG_ERROR
+    assert str(tmp_path) not in e.value.message
+
+
+async def test_a_repository_that_left_the_config_is_named(local: Iac, clock: SkippingClock) -> None:
+    with pytest.raises(StepFailed, match="the config has no IaC repository 'gone': add it to repositories") as e:
+        await local.publish("gone", None, deploy("d-1"), deadline=clock.within(60))
+    assert e.value.reason is Reason.CONFIG_ERROR
+
+
+async def test_a_change_whose_deadline_has_passed_is_not_pushed(local: Iac, bare: Path, clock: SkippingClock) -> None:
+    before = commits(bare)
+    with pytest.raises(StepFailed, match="the deadline passed while earlier changes went to the IaC repository") as e:
+        await local.publish("iac", None, deploy("d-1"), deadline=clock.within(0))
+    assert e.value.reason is Reason.TIMEOUT
+    assert commits(bare) == before
+
+
+async def test_two_names_of_one_remote_share_its_cache(bare: Path, clock: SkippingClock, tmp_path: Path) -> None:
+    settings = RepositorySettings(url=str(bare))
+    async with Iac({"a": settings, "b": settings}, tmp_path / "data", clock) as iac:
+        await asyncio.gather(
+            iac.publish("a", None, deploy("d-1", "x/a"), deadline=clock.within(60)),
+            iac.publish("b", None, deploy("d-2", "x/b"), deadline=clock.within(60)),
+        )
+    assert len(list((tmp_path / "data" / "git").iterdir())) == 1
+    assert git(bare, "ls-tree", "--name-only", "main:x").split() == ["a", "b"]
+
+
+def test_where_to_look_at_a_commit(tmp_path: Path, clock: SkippingClock) -> None:
+    urls = {
+        "path": {"url": "/srv/git/iac.git"},
+        "gitlab": {"url": "https://git.example.com/platform/iac.git"},
+        "github": {"url": "https://github.com/platform/iac/"},
+        "own": {"url": "/srv/git/iac.git", "commit_url": "https://cgit.example.com/?id={commit}&x={y}"},
+    }
+    iac = Iac({name: RepositorySettings.model_validate(one) for name, one in urls.items()}, tmp_path, clock)
+    assert {name: iac.commit_url(name, "abc") for name in urls} == {
+        "path": None,
+        "gitlab": "https://git.example.com/platform/iac/-/commit/abc",
+        "github": "https://github.com/platform/iac/commit/abc",
+        "own": "https://cgit.example.com/?id=abc&x={y}",
+    }

@@ -1,0 +1,70 @@
+"""What remotes say, judged and made fit to be shown."""
+
+import pytest
+
+from dag_gateway.iac.backoff import AFTER_RACE, WHILE_AWAY, jitter
+from dag_gateway.iac.refusal import Refusal, classify, presentable, remote_lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "non-fast-forward",
+        "fetch first",
+        "stale info",
+        "failed to update ref",
+        "failed to lock",
+        "incorrect old value provided",
+        "reference already exists",
+        "cannot lock ref 'refs/heads/main': is at 0123456789abcdef but expected 89abcdef01234567",
+        "Unable to create '/srv/git/iac.git/refs/heads/main.lock': File exists.",
+        "unable to set b'refs/heads/main' to b'0123'",
+    ],
+)
+def test_a_moved_or_locked_ref_is_a_race(text: str) -> None:
+    assert classify(text) is Refusal.RACE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pre-receive hook declined",
+        "hook declined",
+        "protected branch hook declined",
+        "branch is currently checked out",
+        "deny updating a hidden ref",
+        "funny refname",
+        "",
+    ],
+)
+def test_everything_else_is_permanent(text: str) -> None:
+    assert classify(text) is Refusal.PERMANENT
+
+
+def test_hook_output_is_kept_without_progress() -> None:
+    chunks = [
+        b"Unpacking objects:  50% (1/2)\rUnpacking objects: 100% (2/2), done.\n",
+        b"policy: no\n",
+        b"\n  see wiki\n",
+    ]
+    assert remote_lines(chunks) == "policy: no\nsee wiki"
+
+
+def test_credentials_and_paths_of_the_remote_machine_are_not_shown() -> None:
+    text = "fatal: '/srv/git/iac.git/hooks/pre-receive' for https://dag:s3cret@git.example.com/x/iac.git said s3cret"
+    assert presentable(text, ["s3cret"]) == "fatal: '(path)' for https://git.example.com/x/iac.git said ***"
+
+
+def test_links_and_branch_names_stay_readable() -> None:
+    text = "open https://git.example.com/platform/iac/-/merge_requests/new for refs/heads/main"
+    assert presentable(text) == text
+
+
+def test_a_flood_of_words_is_cut() -> None:
+    assert presentable("x" * 5000) == "x" * 1000 + "…"
+
+
+def test_waits_double_up_to_a_limit_and_jitter_shortens_them() -> None:
+    assert [AFTER_RACE.wait(attempt, 0) for attempt in (0, 1, 2, 10, 5000)] == [0.05, 0.1, 0.2, 2.0, 2.0]
+    assert WHILE_AWAY.wait(1, 1) == 0.5
+    assert 0 <= jitter() < 1
