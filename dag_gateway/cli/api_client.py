@@ -15,6 +15,7 @@ from dag_gateway.model.identity import UnverifiedJob
 from .answers import Answer, accepted, deployment_id_of, describe, json_object
 from .exits import OutcomeUnknown, WrongUsage
 from .retry import retry_after, wait_before
+from .transport import http_client, read_body
 
 _RETRIES = 3
 _LARGEST_JSON = 16 * 1024 * 1024
@@ -109,15 +110,14 @@ class Gateway:
 
     async def _send(self, method: str, path: str, limit: int = _LARGEST_JSON, **content: Any) -> Answer:
         async with self._http.stream(method, self.url + path, **content) as response:
-            return Answer(response.status_code, response.headers, await _body(response, limit))
+            return Answer(response.status_code, response.headers, await read_body(response, limit))
 
 
 @asynccontextmanager
 async def open_gateway(server: str, clock: Clock, note: Callable[[str], None]) -> AsyncIterator[Gateway]:
-    """The gateway at ``server``; ``note`` is told of every try that failed. Raises WrongUsage for a bad URL."""
+    """The gateway at ``server``; ``note`` is told of every try that failed. Raises WrongUsage."""
     url = server_url(server)
-    # No redirects: a job token goes to the address that was given and to no other.
-    async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as http:
+    async with http_client(_TIMEOUT) as http:
         yield Gateway(url, http, clock, note)
 
 
@@ -141,15 +141,6 @@ def job_fields(job: UnverifiedJob, environment: str | None) -> dict[str, str]:
 def described_error(error: httpx.RequestError) -> str:
     """What went wrong; some errors of httpx have no text of their own."""
     return str(error) or type(error).__name__
-
-
-async def _body(response: httpx.Response, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > limit:
-            raise OutcomeUnknown(f"the answer is larger than {limit} bytes: is --server the address of a DAG Gateway?")
-    return bytes(body)
 
 
 class _Metered(io.BytesIO):

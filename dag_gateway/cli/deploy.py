@@ -42,10 +42,18 @@ VersionOption = Annotated[
         help="A SemVer tag or commit id. In CI: the tag of the pipeline, otherwise its commit.",
     ),
 ]
-ValuesFileOption = Annotated[list[Path] | None, typer.Option("--values-file", help="Values over those of the chart.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="K=V", help="One value, in Helm's syntax.")]
-SetJsonOption = Annotated[list[str] | None, typer.Option("--set-json", metavar="K=JSON", help="One value as JSON.")]
-SetFileOption = Annotated[list[str] | None, typer.Option("--set-file", metavar="K=PATH", help="A file as one value.")]
+ValuesFileOption = Annotated[
+    list[Path] | None, typer.Option("--values-file", help="Values over those of the chart; repeatable.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="K=V", help="One value, in Helm's syntax; repeatable.")
+]
+SetJsonOption = Annotated[
+    list[str] | None, typer.Option("--set-json", metavar="K=JSON", help="One value as JSON; repeatable.")
+]
+SetFileOption = Annotated[
+    list[str] | None, typer.Option("--set-file", metavar="K=PATH", help="A file as one value; repeatable.")
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -28,7 +28,7 @@ def rules_of(text: str) -> tuple[Rule, ...]:
 
     Raises BadRule.
     """
-    lines = (line.strip() for line in text.splitlines())
+    lines = (line.strip() for line in text.split("\n"))
     return tuple(_rule(line) for line in ("templates/.?*", *lines) if line and not line.startswith("#"))
 
 

@@ -9,8 +9,10 @@ import httpx
 
 from .ci import IdTokenRequest
 from .exits import WrongUsage
+from .transport import http_client, read_body
 
-_TIMEOUT = 30.0
+_TIMEOUT = httpx.Timeout(30)
+_LARGEST_ANSWER = 64 * 1024
 _WAY_OUT = "give the job 'permissions: id-token: write' (Forgejo: 'enable-openid-connect: true'), or set DAG_JOB_TOKEN"
 
 
@@ -19,12 +21,12 @@ async def fetch_id_token(request: IdTokenRequest, audience: str) -> str:
     headers = {"Authorization": f"Bearer {request.bearer}", "Accept": "application/json"}
     try:
         url = httpx.URL(request.url).copy_set_param("audience", audience)
-        async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as http:
-            response = await http.get(url, headers=headers)
+        async with http_client(_TIMEOUT) as http, http.stream("GET", url, headers=headers) as response:
+            body = await read_body(response, _LARGEST_ANSWER)
     except (httpx.RequestError, httpx.InvalidURL) as error:
         problem = str(error) or type(error).__name__
         raise WrongUsage(f"--job-token: the runner gives no ID token: {problem}; {_WAY_OUT}") from error
-    return token_in(response.status_code, response.content)
+    return token_in(response.status_code, body)
 
 
 def token_in(status: int, body: bytes) -> str:

@@ -22,7 +22,8 @@ def pack(chart: Path, changes: ValueChanges) -> bytes:
 
     The same content gives the same bytes. Raises WrongUsage naming the option or the file.
     """
-    if chart.is_dir():
+    # os.path and not Path.is_dir(), which raises for a name that is too long or a folder that is closed.
+    if os.path.isdir(chart):
         files = read_folder(chart)
         if changes:
             files["values.yaml"] = changed_values(files.get("values.yaml", b""), changes)
@@ -38,7 +39,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     ``.git`` is never part of it. A link is packed as what it points to and must stay inside the folder. Raises
     WrongUsage naming the entry.
     """
-    if not (folder / "Chart.yaml").is_file():
+    if not os.path.isfile(folder / "Chart.yaml"):
         raise WrongUsage(f"CHART {str(folder)!r} is not a chart: it has no Chart.yaml")
     files: dict[str, bytes] = {}
     room = _LARGEST_CHART
@@ -65,7 +66,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def _archive_file(chart: Path) -> bytes:
-    if not chart.is_file():
+    if not os.path.isfile(chart):
         raise WrongUsage(f"CHART {str(chart)!r} is neither a chart folder nor a .tgz file")
     content = _read(chart, _LARGEST_CHART, str(chart))
     if not content.startswith(_GZIP):

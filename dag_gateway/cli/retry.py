@@ -2,7 +2,7 @@
 
 _FIRST = 1.0
 _LONGEST = 15.0
-_LONGEST_ASKED = 60.0
+_SHORTEST_ASKED, _LONGEST_ASKED = 0.1, 60.0
 
 
 def wait_before(failures: int, asked: float | None, spread: float) -> float:
@@ -12,7 +12,7 @@ def wait_before(failures: int, asked: float | None, spread: float) -> float:
     to 1, adds up to a quarter so that many clients do not come back at the same moment.
     """
     doubled = _FIRST * 2 ** min(failures - 1, 10)
-    wait = min(doubled, _LONGEST) if asked is None else min(max(asked, 0.0), _LONGEST_ASKED)
+    wait = min(doubled, _LONGEST) if asked is None else min(max(asked, _SHORTEST_ASKED), _LONGEST_ASKED)
     return wait * (1 + spread / 4)
 
 

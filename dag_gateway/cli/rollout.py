@@ -39,6 +39,8 @@ class Journey:
         """What to say when the client stops looking."""
         if not self.link:
             return "the gateway has not accepted the chart yet"
+        if self.ended and self.last:
+            return f"it ended {self.last.status!r}, but its record was not read: {self.link}"
         seen = f"it was {self.last.status!r}" if self.last else "nothing was heard of it"
         return f"{seen} and goes on without this job: {self.link}"
 

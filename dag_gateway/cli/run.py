@@ -1,5 +1,6 @@
-"""The edge of every client command: errors become one line on stderr and an exit code."""
+"""The edge of every client command: errors become words on stderr and an exit code."""
 
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -21,6 +22,10 @@ def run(work: Callable[[], ExitCode]) -> NoReturn:
     except KeyboardInterrupt:
         # Not 1: that would say that the deployment failed.
         _say("interrupted; what the gateway has accepted goes on")
+        code = ExitCode.UNKNOWN
+    except Exception:
+        # A mistake of this client, and again not 1. The traceback shows no values.
+        traceback.print_exc()
         code = ExitCode.UNKNOWN
     raise typer.Exit(code)
 

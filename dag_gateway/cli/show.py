@@ -148,7 +148,7 @@ class TerminalView:
 
     def _bar(self, key: str, title: str, message: str, done: int, total: int | None) -> None:
         if key not in self._bars:
-            self._bars[key] = self._progress.add_task("", total=None, message="")
+            self._bars[key] = self._progress.add_task(clean(title), total=None, message="")
         first_line = clean(message).partition("\n")[0]
         self._progress.update(
             self._bars[key], description=clean(title), total=total, completed=done, message=first_line

@@ -83,9 +83,9 @@ class Api:
         path = selection.resource.path(selection.namespace)
         async with self._request("list", selection, "GET", path, query, timeout, _accept(selection, "")) as response:
             async for line in _lines(response):
-                event = json.loads(line)
-                if event.get("type") == "ERROR":
-                    self._translate(int((event.get("object") or {}).get("code") or 500), "list", selection)
+                event = _event(line)
+                if event["type"] == "ERROR":
+                    self._translate(int(event["object"].get("code") or 500), "list", selection)
                 yield {**event, "object": _typed(event["object"], selection.resource)}
 
     async def logs(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
@@ -118,7 +118,7 @@ class Api:
         path = selection.resource.path(selection.namespace)
         headers = _accept(selection, "List")
         async with self._request("list", selection, "GET", path, query, self._budget(), headers) as response:
-            return dict(json.loads(await _body(response)))
+            return _collection(await _body(response))
 
     def _budget(self) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=self._timeout)
@@ -180,6 +180,21 @@ def _page_of(body: Mapping[str, Any], selection: Selection) -> Page:
 def _typed(item: Mapping[str, Any], resource: Resource) -> Object:
     """Items of a list come without kind and version, metadata alone comes with another kind."""
     return {**item, "apiVersion": resource.api_version, "kind": resource.kind}
+
+
+def _collection(body: bytes) -> Mapping[str, Any]:
+    """Raises ValueError for anything but a list: a login page must not be taken for an empty cluster."""
+    read = json.loads(body)
+    if not isinstance(read, dict) or "items" not in read:
+        raise ValueError("the answer is not a list of objects; is the address that of a Kubernetes API server?")
+    return read
+
+
+def _event(line: bytes) -> Mapping[str, Any]:
+    read = json.loads(line)
+    if not isinstance(read, dict) or not isinstance(read.get("object"), dict) or "type" not in read:
+        raise ValueError("the answer is not a stream of watch events")
+    return read
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

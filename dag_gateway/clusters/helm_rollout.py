@@ -47,8 +47,9 @@ class HelmRollout:
         return ()
 
     def obstacle(self, seen: Snapshot) -> Health | None:
+        """Also what makes ``released`` fail: nothing is known of a release whose record can not be read."""
         try:
-            self._releases(seen)
+            self._objects_of(self._decoded_from(seen))
         except UnreadableRelease as error:
             return failed(Reason.CONFIG_ERROR, error.message)
         return None
@@ -80,7 +81,10 @@ class HelmRollout:
         )
 
     def _manifest(self, seen: Snapshot) -> tuple[Mapping[str, Any], ...]:
-        releases = self._releases(seen)
+        return self._objects_of(self._releases(seen))
+
+    def _objects_of(self, releases: list[Release]) -> tuple[Mapping[str, Any], ...]:
+        """The manifest of the newest release, parsed once. Raises UnreadableRelease."""
         if not releases:
             return ()
         if releases[0] not in self._manifests:
@@ -88,7 +92,11 @@ class HelmRollout:
         return self._manifests[releases[0]]
 
     def _releases(self, seen: Snapshot) -> list[Release]:
-        """Newest first; none while the newest revision has not been read in full."""
+        """Newest first; none while they are not read in full, or where they can not be read."""
+        return [] if self.obstacle(seen) else self._decoded_from(seen)
+
+    def _decoded_from(self, seen: Snapshot) -> list[Release]:
+        """Each version of a Secret is decoded once. Raises UnreadableRelease."""
         newest = helm_release.newest_first(seen.get(self._all, ()))[:_REVISIONS]
         read = [seen.get(Selection(SECRETS, self._namespace, name=name(secret)), ()) for secret in newest]
         if not all(read):

@@ -6,7 +6,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -89,10 +89,12 @@ class Cache:
         with self._lock:
             if broken.generation != self._generation:
                 return
-            log.warning("the cache %s is damaged and is built anew from the remote", self._path.name, exc_info=broken)
+            log.warning(
+                "the cache %s is damaged and is built anew from the remote: %r", self._path.name, broken.__cause__
+            )
             self._generation += 1
             self._ready = False
-            shutil.rmtree(self._path, ignore_errors=True)
+            _remove(self._path)
 
 
 class Objects:
@@ -155,6 +157,13 @@ def _make(path: Path) -> None:
     unfinished.mkdir(parents=True)
     Repo.init_bare(str(unfinished)).close()
     unfinished.rename(path)
+
+
+def _remove(path: Path) -> None:
+    """What can not be removed is met again, and reported, when the cache is made."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
 
 
 def _break_locks(path: Path) -> None:

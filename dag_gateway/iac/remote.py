@@ -19,6 +19,7 @@ from .border import Border
 from .cache import Objects
 from .commit import branch_ref
 from .connections import open_pool
+from .local import push_locally
 from .refusal import Race, Refusal, classify, remote_lines
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Remote:
     def __init__(self, name: str, settings: RepositorySettings, clock: Clock) -> None:
         self._border = Border(name, settings, clock)
         self._settings = settings
-        self._local = "://" not in settings.url
+        self._local = None if "://" in settings.url else Path(settings.url)
         self._pool = None if self._local else open_pool(settings.url, settings.timeout)
 
     def close(self) -> None:
@@ -62,6 +63,7 @@ class Remote:
             with self._border.crossed(), self._client() as client:
                 wants = _wants(objects, source, commits)
                 found = client.fetch_pack(self._path, wants, objects.walker(), pack.write, ref_prefix=[HEADREF, source])
+                self._require_git(client)
             commit = commits[0] if commits else None
             if commit and not objects.has(commit):
                 pack.seek(0)
@@ -77,17 +79,28 @@ class Remote:
         Raises Race when the branch is not (or no longer) where ``tip`` says; RemoteUnavailable when it did not
         answer, and then the push may have happened or not; StepFailed when it refuses.
         """
-        said: list[bytes] = []
-        with self._border.crossed(), self._client() as client:
-            update = _from(tip, commit)
-            result = client.send_pack(self._path, update, _exactly(objects), progress=said.append)
-        self._judge(tip.ref, result.ref_status, remote_lines(said))
+        with self._border.crossed():
+            if self._local:
+                push_locally(self._local, tip.ref, tip.commit, commit, objects)
+            else:
+                self._push_over_http(tip, commit, objects)
 
-    def _judge(self, ref: Ref, status: Mapping[bytes, str | None] | None, hooks: str) -> None:
-        """A refused ref raises nothing in dulwich, and its local client is silent about success."""
-        if status is None or (ref not in status and not self._local):
+    def _push_over_http(self, tip: Tip, commit: ObjectID, objects: Sequence[ShaFile]) -> None:
+        said: list[bytes] = []
+        with self._client() as client:
+            result = client.send_pack(b"", _from(tip, commit), _exactly(objects), progress=said.append)
+        self._judge(tip.ref, result.ref_status or {}, remote_lines(said))
+
+    def _require_git(self, client: GitClient) -> None:
+        """What is no answer of a smart server is read by dulwich as a list of refs, and an empty page as no refs."""
+        if isinstance(client, HttpGitClient) and client.dumb:
+            raise self._border.unavailable("what answers at its url does not speak git's smart HTTP protocol")
+
+    def _judge(self, ref: Ref, status: Mapping[bytes, str | None], hooks: str) -> None:
+        """Nothing is raised by dulwich for a ref that the server refused to move."""
+        if ref not in status:
             raise self._border.unavailable("it did not say whether the branch was updated")
-        refused = status.get(ref)
+        refused = status[ref]
         if refused is None:
             return
         if classify(refused) is Refusal.RACE:
@@ -97,8 +110,8 @@ class Remote:
     @contextmanager
     def _client(self) -> Iterator[GitClient]:
         settings = self._settings
-        if self._pool is None:
-            self._border.require_bare(Path(settings.url))
+        if self._local:
+            self._border.require_bare(self._local)
             yield LocalGitClient()
             return
         password = settings.password.get_secret_value() if settings.password else None
@@ -111,7 +124,7 @@ class Remote:
 
     @property
     def _path(self) -> bytes:
-        return self._settings.url.encode() if self._local else b""
+        return bytes(self._local) if self._local else b""
 
 
 def _wants(objects: Objects, source: Ref, commits: list[ObjectID]) -> Callable[..., list[ObjectID]]:

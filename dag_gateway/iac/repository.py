@@ -8,6 +8,7 @@ from dulwich.objects import ObjectID, ShaFile
 
 from dag_gateway.clock import Clock
 from dag_gateway.config import RepositorySettings
+from dag_gateway.errors import GatewayError
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .cache import Cache, CacheBroken, Objects
@@ -97,11 +98,22 @@ class Repository:
         return tip
 
     def _attempt(self, objects: Objects, branch: str | None, change: Change, known: Tip | None) -> Published:
-        usable = known and (known.commit is None or objects.has(known.commit))
-        plan = self._plan(objects, branch, change, known) if known and usable else None
-        if not isinstance(plan, Draft):  # only the remote itself can prove that there is nothing to push
-            plan = self._plan(objects, branch, change, self._fetch(objects, branch))
+        guess = self._guess(objects, branch, change, known) if known else None
+        plan = guess or self._plan(objects, branch, change, self._fetch(objects, branch))
         return self._push(objects, branch, plan) if isinstance(plan, Draft) else plan
+
+    def _guess(self, objects: Objects, branch: str | None, change: Change, known: Tip) -> Draft | None:
+        """A draft on a tip that may be out of date. Only a draft counts: the remote checks its tip when it is pushed.
+
+        That there is nothing to push, or that it can not be done, must be seen on the tip of now.
+        """
+        if known.commit and not objects.has(known.commit):
+            return None
+        try:
+            plan = self._plan(objects, branch, change, known)
+        except GatewayError:
+            return None
+        return plan if isinstance(plan, Draft) else None
 
     def _plan(self, objects: Objects, branch: str | None, change: Change, tip: Tip) -> Published | Draft:
         parts = path_parts(change.path)

@@ -1,7 +1,6 @@
 """The one writer of a branch: changes in the order they came, each attempted until it is in or its time is up."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -30,8 +29,9 @@ class Writer:
     async def publish(self, change: Change, deadline: datetime) -> Published:
         """As ``Iac.publish``."""
         trouble: Race | RemoteUnavailable = RemoteUnavailable(f"the IaC repository {self._name!r} is silent")
+        attempt = 0
         async with self._turn_before(deadline):
-            for attempt in itertools.count():
+            while True:
                 try:
                     return await self._attempt(change, attempt, deadline)
                 except TimeoutError as error:
@@ -40,9 +40,9 @@ class Writer:
                     trouble = error
                 wait = (AFTER_RACE if isinstance(trouble, Race) else WHILE_AWAY).wait(attempt, jitter())
                 if wait >= self._left(deadline):
-                    break
+                    raise self._given_up(trouble) from trouble
                 await self._clock.sleep(wait)
-        raise self._given_up(trouble) from trouble
+                attempt += 1
 
     async def _attempt(self, change: Change, attempt: int, deadline: datetime) -> Published:
         """Only the first one speculates: after a failure nobody knows whether the push arrived."""

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import yaml
 
 from dag_gateway.clock import SystemClock
-from dag_gateway.helm import Helm
+from dag_gateway.simulator.renderer import Helm
 
 from . import kinds
 from .api.app import ApiServer
@@ -18,6 +18,7 @@ from .helm_storage import Release
 from .keys import key_of
 from .kinds import Key, Kind, Object
 from .logbook import Logbook
+from .pace import Pace
 from .registry import Registry
 from .server import serving
 from .store import ObjectStore
@@ -30,13 +31,13 @@ _FIRST_NAMESPACES = ("default", "kube-system")
 class SimulatedCluster:
     """The handle of a running cluster; ``registry`` and ``store`` are in-process shortcuts past HTTP."""
 
-    def __init__(self, registry: Registry, faults: Faults, url: str, token: str, second: float) -> None:
+    def __init__(self, registry: Registry, faults: Faults, url: str, token: str, pace: Pace) -> None:
         self.registry = registry
         self.store = registry.store
         self.faults = faults
         self.url = url
         self.token = token
-        self._second = second
+        self._pace = pace
 
     @property
     def request_log(self) -> list[tuple[str, str]]:
@@ -87,7 +88,7 @@ class SimulatedCluster:
 
     def follow_flux(self, helm: Helm) -> AbstractAsyncContextManager[None]:
         """Run the Flux-like agent for as long as the block runs; charts are rendered by ``helm``."""
-        return running(self.registry, flux(self.registry, helm, self._second), self._second)
+        return running(self.registry, flux(self.registry, helm, self._pace), self._pace)
 
     async def helm_upgrade(
         self, helm: Helm, files: Mapping[str, bytes], *, release: str, namespace: str, values: Object | None = None
@@ -130,12 +131,13 @@ async def simulated_cluster(
     """
     registry, logbook, faults = Registry(ObjectStore(), SystemClock()), Logbook(), Faults()
     names = [f"node-{number}" for number in range(1, nodes + 1)]
-    chosen = workloads(registry, logbook, names, pace) if controllers else without_workloads(registry)
+    speed = Pace(pace)
+    chosen = workloads(registry, logbook, names, speed) if controllers else without_workloads(registry)
     async with (
         serving(ApiServer(registry, logbook, faults, token).app(), port) as url,
-        running(registry, [*housekeeping(registry), *chosen], pace),
+        running(registry, [*housekeeping(registry), *chosen], speed),
     ):
-        cluster = SimulatedCluster(registry, faults, url, token, pace)
+        cluster = SimulatedCluster(registry, faults, url, token, speed)
         cluster.furnish(names)
         try:
             yield cluster

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from dag_gateway.charts import pack
-from dag_gateway.helm import Helm, Rendered
+from dag_gateway.simulator.renderer import Helm, Rendered
 
 from . import helm_storage as storage
 from . import kinds
@@ -107,7 +107,9 @@ def rollback(registry: Registry, storage_namespace: str, release: str) -> Releas
     if good.status == "deployed":
         storage.save(registry, storage_namespace, good.ended("superseded", good.description))
     version, now = revisions[0].version + 1, registry.now()
-    back = replace(good, version=version, status="deployed", last_deployed=now, description=f"Rollback to {good.version}")
+    back = replace(
+        good, version=version, status="deployed", last_deployed=now, description=f"Rollback to {good.version}"
+    )
     storage.save(registry, storage_namespace, back)
     return back
 

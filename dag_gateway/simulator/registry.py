@@ -1,6 +1,6 @@
 """The rules of the API server over the store: what creating, changing, applying and deleting mean."""
 
-import random
+import secrets
 import uuid
 from collections.abc import Callable
 
@@ -174,7 +174,7 @@ def _counts(pod: Object) -> bool:
 
 
 def _generated(prefix: str) -> str:
-    return prefix + "".join(random.choices(_SUFFIX_LETTERS, k=5)) if prefix else ""  # noqa: S311 - a name, not a secret
+    return prefix + "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5)) if prefix else ""
 
 
 def _wants_something_else(kind: Kind, old: Object, new: Object) -> bool:

@@ -27,7 +27,9 @@ from tests.fakes.gateway import (
 )
 
 Dag = Callable[..., Result]
-START = status_event(1, "pending", "accepted") + target_event(2, "monitoring", "web: 1/3 pods ready", ready=1, desired=3)
+START = status_event(1, "pending", "accepted") + target_event(
+    2, "monitoring", "web: 1/3 pods ready", ready=1, desired=3
+)
 DEPLOYED = START + status_event(3, "deployed", "3/3 pods ready")
 FAILED = START + status_event(3, "failed", "web-1 crashed\nlast words: boom", reason="crash_loop")
 
@@ -49,9 +51,7 @@ def test_a_proven_deployment_exits_0(dag: Dag, job: list[str], chart: Path, gate
     ]
 
 
-def test_a_failed_deployment_exits_1_and_says_why(
-    dag: Dag, job: list[str], chart: Path, gateway: FakeGateway
-) -> None:
+def test_a_failed_deployment_exits_1_and_says_why(dag: Dag, job: list[str], chart: Path, gateway: FakeGateway) -> None:
     gateway.streams = [Stream(FAILED)]
     result = dag("deploy", chart, *job, "--deploy-version", "1.2.3")
     assert result.exit_code == 1
@@ -83,11 +83,14 @@ def test_a_deployment_out_of_time_exits_4(dag: Dag, job: list[str], chart: Path,
             Journey("1", "https://dag/1", StatusUpdate("monitoring")),
             "it was 'monitoring' and goes on without this job: https://dag/1",
         ),
+        (
+            Journey("1", "https://dag/1", StatusUpdate("deployed")),
+            "it ended 'deployed', but its record was not read: https://dag/1",
+        ),
     ],
 )
 def test_a_client_that_stops_looking_says_where_to_look(journey: Journey, text: str) -> None:
     assert journey.told() == text
-    assert not journey.deployed
 
 
 def test_json_output_is_the_record_and_nothing_else(
@@ -161,7 +164,9 @@ def test_values_are_changed_in_the_upload(
     (tmp_path / "more.yaml").write_text("replicas: 2\nextra: x\n")
     (tmp_path / "motd").write_text("hello")
     changes = {"--values-file": "more.yaml", "--set": "replicas=3", "--set-json": "ports=[80]"}
-    options = [part for option, value in changes.items() for part in (option, value.replace("more", f"{tmp_path}/more"))]
+    options = [
+        part for option, value in changes.items() for part in (option, value.replace("more", f"{tmp_path}/more"))
+    ]
     result = dag("deploy", chart, *job, "--deploy-version", "1", *options, "--set-file", f"motd={tmp_path}/motd")
     assert result.exit_code == 0, result.stderr
     values = helm_python.values_from_yaml(gateway.uploads[0].files["chart/values.yaml"].decode())
@@ -222,8 +227,27 @@ def test_an_interrupted_client_does_not_say_that_it_failed(capsys: pytest.Captur
     assert capsys.readouterr().err == "dag: interrupted; what the gateway has accepted goes on\n"
 
 
+def test_a_mistake_of_the_client_does_not_say_that_it_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    def mistaken() -> ExitCode:
+        codes = {"token": 12345678}
+        return ExitCode(codes["nothing"])
+
+    with pytest.raises(typer.Exit) as caught:
+        run(mistaken)
+    assert caught.value.exit_code == 4
+    shown = capsys.readouterr().err
+    assert "KeyError: 'nothing'" in shown
+    assert "12345678" not in shown
+
+
+def test_certificates_that_are_not_there_are_wrong_usage(dag: Dag, job: list[str], chart: Path) -> None:
+    result = dag("deploy", chart, *job, "--deploy-version", "1", SSL_CERT_FILE="/none/ca.pem")
+    assert result.exit_code == 2
+    assert "dag: SSL_CERT_FILE, SSL_CERT_DIR, HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names something" in result.stderr
+
+
 def test_the_client_runs_on_the_base_install() -> None:
-    heavy = "aiosqlite alembic dulwich helm_python kubernetes pydantic sqlalchemy starlette uvicorn".split()
+    heavy = ["alembic", "dulwich", "helm_python", "kubernetes", "pydantic", "sqlalchemy", "starlette", "uvicorn"]
     program = f"import sys, dag_gateway.cli.deploy, dag_gateway.cli.fetch; print(set({heavy!r}) & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"

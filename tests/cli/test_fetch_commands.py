@@ -42,7 +42,7 @@ def test_a_chart_without_a_place_is_not_asked_for(
 
 
 def test_a_place_that_is_a_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WrongUsage, match="OUT.tgz: '.*' can not be written: Is a directory"):
+    with pytest.raises(WrongUsage, match=r"OUT.tgz: '.*' can not be written: Is a directory"):
         write_whole(tmp_path, b"x")
 
 
@@ -90,6 +90,4 @@ def test_a_missing_file_name_exits_2(dag: Dag, job: list[str]) -> None:
 def test_both_name_what_is_missing(command: list[str], dag: Dag) -> None:
     result = dag(*command)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == (
-        "dag: --server is missing: give it, or set DAG_SERVER_URL (no CI system was recognised)\n"
-    )
+    assert result.stderr == ("dag: --server is missing: give it, or set DAG_SERVER_URL (no CI system was recognised)\n")

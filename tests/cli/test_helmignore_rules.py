@@ -9,10 +9,24 @@ from dag_gateway.cli.helmignore import BadRule, rules_of
 from dag_gateway.cli.package import read_folder
 from tests.fakes.gateway import unpacked
 
-FILES = (
-    "a.bak docs/a.bak docs/guide.md docs/deep/guide.md templates/.hidden templates/app.yaml templates/deep/.kept "
-    "README.md abc.txt axc.txt a-c.txt a[c.txt secret/key tests/x/secret/key [x] k"
-).split()
+FILES = [
+    "a.bak",
+    "docs/a.bak",
+    "docs/guide.md",
+    "docs/deep/guide.md",
+    "templates/.hidden",
+    "templates/app.yaml",
+    "templates/deep/.kept",
+    "README.md",
+    "abc.txt",
+    "axc.txt",
+    "a-c.txt",
+    "a[c.txt",
+    "secret/key",
+    "tests/x/secret/key",
+    "[x]",
+    "k",
+]
 
 
 @pytest.mark.parametrize(

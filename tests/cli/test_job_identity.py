@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dag_gateway.cli.ci import Ci, CiSystem, IdTokenRequest
-from dag_gateway.cli.exits import WrongUsage
+from dag_gateway.cli.exits import OutcomeUnknown, WrongUsage
 from dag_gateway.cli.id_token import fetch_id_token, token_in
 from dag_gateway.cli.job import GivenJob, find_job
 from dag_gateway.model.identity import UnverifiedJob
@@ -100,7 +100,13 @@ def test_a_runner_without_token_is_wrong_usage(status: int, body: bytes, text: s
 
 async def test_a_runner_that_hangs_up_is_wrong_usage() -> None:
     async with runner(b"") as (request, _):
-        with pytest.raises(WrongUsage, match="--job-token: the runner gives no ID token: .*disconnected"):
+        with pytest.raises(WrongUsage, match=r"--job-token: the runner gives no ID token: .*disconnected"):
+            await fetch_id_token(request, "x")
+
+
+async def test_a_runner_that_talks_without_end_is_not_listened_to() -> None:
+    async with runner(answer("200 OK", b" " * 100_000)) as (request, _):
+        with pytest.raises(OutcomeUnknown, match=r"the answer of 127.0.0.1 is larger than 65536 bytes"):
             await fetch_id_token(request, "x")
 
 

@@ -53,9 +53,14 @@ def test_an_event_is_read_or_passed_over(event: ServerEvent, update: Update | No
 
 @pytest.mark.parametrize(
     ("status", "terminal", "deployed"),
-    [("pending", False, False), ("monitoring", False, False), ("new_word", False, False), ("failed", True, False),
-     ("deployed", True, True)],
-)  # fmt: skip
+    [
+        ("pending", False, False),
+        ("monitoring", False, False),
+        ("new_word", False, False),
+        ("failed", True, False),
+        ("deployed", True, True),
+    ],
+)
 def test_only_the_known_ends_are_ends(status: str, terminal: bool, deployed: bool) -> None:
     assert (StatusUpdate(status).terminal, StatusUpdate(status).deployed) == (terminal, deployed)
 
@@ -163,8 +168,15 @@ def test_a_terminal_has_bars_and_shows_messages_as_they_are() -> None:
     assert "10 of 10 bytes" in shown
 
 
-@pytest.mark.parametrize("update", [TargetUpdate("a", "pending"), TargetUpdate("a", "deployed", ready=2, desired=2),
-                                    TargetUpdate("a", "deployed"), TargetUpdate("a", "failed", "x\ny", 0, 2)])  # fmt: skip
+@pytest.mark.parametrize(
+    "update",
+    [
+        TargetUpdate("a", "pending"),
+        TargetUpdate("a", "deployed", ready=2, desired=2),
+        TargetUpdate("a", "deployed"),
+        TargetUpdate("a", "failed", "x\ny", 0, 2),
+    ],
+)
 def test_a_target_of_any_state_has_a_bar(update: TargetUpdate) -> None:
     console = terminal()
     with TerminalView(console) as view:

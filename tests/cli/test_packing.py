@@ -64,6 +64,8 @@ def test_what_is_no_chart_is_refused(tmp_path: Path) -> None:
         "none.tgz": "CHART '.*none.tgz' is neither a chart folder nor a .tgz file",
         "text.tgz": "CHART '.*text.tgz' is not a .tgz: it is not compressed with gzip",
         "folder": "CHART '.*folder' is not a chart: it has no Chart.yaml",
+        "x" * 300: "CHART '.*x' is neither a chart folder nor a .tgz file",
+        "/proc/self/mem": "CHART: '/proc/self/mem' can not be read: Input/output error",
     }
     for name, text in wrong.items():
         with pytest.raises(WrongUsage, match=text):
@@ -104,7 +106,7 @@ def test_an_ignored_link_does_no_harm(chart: Path) -> None:
 
 def test_what_is_not_a_file_is_refused(chart: Path) -> None:
     os.mkfifo(chart / "pipe")
-    with pytest.raises(WrongUsage, match="CHART: 'pipe' is not a regular file; leave it out in .helmignore"):
+    with pytest.raises(WrongUsage, match=r"CHART: 'pipe' is not a regular file; leave it out in .helmignore"):
         pack(chart, NONE)
 
 
@@ -131,7 +133,7 @@ def test_a_chart_larger_than_helm_takes_is_refused(chart: Path) -> None:
 def test_a_chart_of_too_many_files_is_refused(chart: Path) -> None:
     for number in range(10_000):
         (chart / f"f{number}").touch()
-    with pytest.raises(WrongUsage, match="CHART '.*web' has more than 10000 files; leave some out in .helmignore"):
+    with pytest.raises(WrongUsage, match=r"CHART '.*web' has more than 10000 files; leave some out in .helmignore"):
         pack(chart, NONE)
 
 

@@ -82,7 +82,17 @@ def test_whatever_is_accepted_means_the_same_to_helm(expression: str) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ['a={"x":[1,null]},b=[1,2]', "a=", "a= ,b=2", "a=1,b=true", "a[1]=true", 'a.b="x,y"', 'a="ü"', "a= 1 ,b=2", "a=1.5"],
+    [
+        'a={"x":[1,null]},b=[1,2]',
+        "a=",
+        "a= ,b=2",
+        "a=1,b=true",
+        "a[1]=true",
+        'a.b="x,y"',
+        'a="ü"',
+        "a= 1 ,b=2",
+        "a=1.5",
+    ],
 )
 def test_set_json_means_what_it_means_to_helm(expression: str) -> None:
     assert parsed_json(expression) == helm_python.parse_set_json(expression)

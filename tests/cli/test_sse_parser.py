@@ -82,14 +82,12 @@ def test_retry_is_in_milliseconds_and_digits_only(line: bytes, seconds: float | 
 
 @pytest.mark.parametrize("chunk", [b"data: " + b"x" * 10_000 + b"\n", b"x" * 10_000])
 def test_an_event_without_end_is_refused(chunk: bytes) -> None:
-    parser = Parser()
     with pytest.raises(EventTooLarge, match="an event of the stream is larger than 1048576 characters"):
-        for _ in range(200):
-            parser.feed(chunk)
+        feed(*[chunk] * 200)
 
 
 def test_pings_may_go_on_for_ever() -> None:
     parser = Parser()
     for _ in range(200):
-        assert parser.feed((b": " + b"p" * 10_000 + b"\n")) == []
+        assert parser.feed(b": " + b"p" * 10_000 + b"\n") == []
     assert parser.feed(b"data: a\n\n") == [ServerEvent("message", "a")]

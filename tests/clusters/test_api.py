@@ -2,39 +2,28 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dag_gateway.clusters.api import Api
-from dag_gateway.clusters.connection import connect
 from dag_gateway.clusters.errors import AccessDenied, ClusterMisconfigured, ClusterUnreachable, VersionExpired
 from dag_gateway.clusters.objects import label, name
 from dag_gateway.clusters.resources import DEPLOYMENTS, HELM_RELEASES, PODS, SECRETS, Selection
-from dag_gateway.config import ClusterSettings
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from dag_gateway.simulator.server import serving
+from tests.fakes.cluster_api import api_of
 
 PODS_IN_SHOP = Selection(PODS, "shop")
 TOKEN = "s3cret-token"
 
 
 @asynccontextmanager
-async def api_of(url: str, token: str = TOKEN, timeout: str = "10s") -> AsyncIterator[Api]:
-    settings = ClusterSettings.model_validate({"server": url, "token": SecretStr(token), "timeout": timeout})
-    api = Api("production", await connect("production", settings), settings.timeout)
-    try:
-        yield api
-    finally:
-        await api.close()
-
-
-@asynccontextmanager
-async def simulated(**config_maps: str) -> AsyncIterator[tuple[SimulatedCluster, Api]]:
+async def simulated() -> AsyncIterator[tuple[SimulatedCluster, Api]]:
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
         yield sim, api
 
@@ -47,7 +36,7 @@ async def answering(response: Response) -> AsyncIterator[Api]:
         return response
 
     app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "PATCH"])])
-    async with serving(app) as url, api_of(url) as api:
+    async with serving(app) as url, api_of(url, TOKEN) as api:
         yield api
 
 
@@ -89,14 +78,14 @@ async def test_a_list_that_expires_while_it_is_paged_is_read_at_once() -> None:
             return JSONResponse({"kind": "Status", "code": 410}, 410)
         return JSONResponse({"metadata": {"resourceVersion": "8", "continue": "next"}, "items": [{}]})
 
-    async with serving(Starlette(routes=[Route("/{path:path}", answer)])) as url, api_of(url) as api:
+    async with serving(Starlette(routes=[Route("/{path:path}", answer)])) as url, api_of(url, TOKEN) as api:
         page = await api.list_objects(PODS_IN_SHOP)
 
     assert (page.version, [name(item) for item in page.items]) == ("9", ["all"])
 
 
 async def test_a_wrong_token_is_a_matter_of_configuration() -> None:
-    async with simulated_cluster(controllers=False) as sim, api_of(sim.url) as api:
+    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, TOKEN) as api:
         with pytest.raises(AccessDenied, match=r"cluster production does not accept the gateway's credentials \(401\)"):
             await api.list_objects(PODS_IN_SHOP)
 
@@ -125,7 +114,7 @@ async def test_a_kind_that_is_not_installed_is_named() -> None:
         sim.faults.missing_groups.add("helm.toolkit.fluxcd.io")
         with pytest.raises(
             ClusterMisconfigured,
-            match=r"cluster production does not know HelmRelease \(helm.toolkit.fluxcd.io/v2\); install what provides it",
+            match=r"production does not know HelmRelease \(helm.toolkit.fluxcd.io/v2\); install what provides it",
         ):
             await api.list_objects(Selection(HELM_RELEASES, "shop"))
 
@@ -143,7 +132,7 @@ async def test_a_server_that_can_not_answer_now_is_unreachable() -> None:
 async def test_a_server_that_is_not_there_is_unreachable() -> None:
     async with simulated_cluster(controllers=False) as sim:
         gone = sim.url
-    async with api_of(gone) as api:
+    async with api_of(gone, TOKEN) as api:
         with pytest.raises(ClusterUnreachable, match=r"cluster production does not answer: Cannot connect"):
             await api.list_objects(PODS_IN_SHOP)
 
@@ -153,17 +142,25 @@ async def test_a_server_that_hangs_is_unreachable() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with serving(Starlette(routes=[Route("/{path:path}", hang)])) as url:
-        async with api_of(url, timeout="50ms") as api:
-            with pytest.raises(ClusterUnreachable, match=r"does not answer: TimeoutError"):
-                await api.list_objects(PODS_IN_SHOP)
-
-
-@pytest.mark.parametrize("body", ["<html>a login page</html>", "[]"])
-async def test_an_answer_that_is_not_a_list_is_unreachable(body: str) -> None:
-    async with answering(PlainTextResponse(body)) as api:
-        with pytest.raises(ClusterUnreachable, match=r"cluster production does not answer"):
+    app = Starlette(routes=[Route("/{path:path}", hang)])
+    async with serving(app) as url, api_of(url, TOKEN, timeout="50ms") as api:
+        with pytest.raises(ClusterUnreachable, match=r"does not answer: TimeoutError"):
             await api.list_objects(PODS_IN_SHOP)
+
+
+@pytest.mark.parametrize("body", ["<html>a login page</html>", "[]", '{"kind": "Status"}'])
+async def test_an_answer_that_is_not_a_list_is_no_empty_cluster(body: str) -> None:
+    async with answering(PlainTextResponse(body)) as api:
+        with pytest.raises(ClusterUnreachable, match=r"(Expecting value|the answer is not a list of objects)"):
+            await api.list_objects(PODS_IN_SHOP)
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", '{"type": "ADDED", "object": null}'])
+async def test_a_line_that_is_not_an_event_is_refused(line: str) -> None:
+    async with answering(PlainTextResponse(f"{line}\n")) as api:
+        with pytest.raises(ClusterUnreachable, match=r"the answer is not a stream of watch events"):
+            async with aclosing(api.events(PODS_IN_SHOP, "1")) as events:
+                await anext(events)
 
 
 async def test_an_answer_without_end_is_refused() -> None:
@@ -237,12 +234,17 @@ async def test_the_token_and_the_servers_text_are_in_no_error(status: int) -> No
     assert all(TOKEN not in f"{error!r}" for error in chain)
 
 
-async def test_a_certificate_that_is_not_trusted_is_a_matter_of_configuration(server_certificate: ssl.SSLContext) -> None:
+async def test_a_certificate_that_is_not_trusted_is_a_matter_of_configuration() -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(Path(__file__).parents[1] / "data" / "clusters" / "server-untrusted.pem")
+
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=server_certificate)
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    async with server, api_of(f"https://127.0.0.1:{port}") as api:
-        with pytest.raises(ClusterMisconfigured, match=r"the certificate of cluster production is not trusted: .*; set"):
+    async with server, api_of(f"https://127.0.0.1:{port}", TOKEN) as api:
+        with pytest.raises(
+            ClusterMisconfigured, match=r"the certificate of cluster production is not trusted: .*; set"
+        ):
             await api.list_objects(PODS_IN_SHOP)

@@ -32,14 +32,16 @@ class Followed:
         return self.told[-1]
 
     async def listen(self, healths: AsyncGenerator[Health, None]) -> None:
-        async with aclosing(healths):
-            async for health in healths:
-                async with self._news:
-                    self.told.append(health)
-                    self._news.notify_all()
-        async with self._news:
-            self._ended = True
-            self._news.notify_all()
+        try:
+            async with aclosing(healths):
+                async for health in healths:
+                    async with self._news:
+                        self.told.append(health)
+                        self._news.notify_all()
+        finally:
+            async with self._news:
+                self._ended = True
+                self._news.notify_all()
 
     async def _first(self, wanted: Callable[[Health], bool]) -> Health:
         def found() -> bool:

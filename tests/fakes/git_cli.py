@@ -29,7 +29,7 @@ def rival_commit(bare: Path, worktree: Path, files: Mapping[str, str], branch: s
     """Another writer: clones into ``worktree`` (once), commits ``files`` on the newest tip and pushes."""
     if not worktree.exists():
         git(bare, "clone", "--quiet", "--branch", branch, str(bare), str(worktree))
-    git(worktree, "pull", "--quiet", "--rebase", "origin", branch)
+    git(worktree, "pull", "--quiet", "--rebase", "--autostash", "origin", branch)
     for path, content in files.items():
         file = worktree / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dag_gateway.config import RepositorySettings
+
 from .git_cli import ENVIRONMENT
 
 PUSH = "git-receive-pack"
@@ -53,6 +55,11 @@ class GitServer:
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{name}"
+
+    def settings(self, name: str = "iac.git", **other: object) -> RepositorySettings:
+        """How a gateway is told to reach one of the repositories."""
+        known = {"url": self.url(name), "username": self.username, "password": self.password}
+        return RepositorySettings.model_validate({**known, **other})
 
     def fault_for(self, service: str) -> Fault:
         for fault in self.faults:

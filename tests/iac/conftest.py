@@ -40,12 +40,5 @@ async def local(bare: Path, tmp_path: Path, clock: SkippingClock) -> AsyncIterat
 @pytest.fixture
 async def remote(server: GitServer, tmp_path: Path, clock: SkippingClock) -> AsyncIterator[Iac]:
     """Writes to the repository over HTTP."""
-    settings = http_settings(server)
-    async with Iac({"iac": settings}, tmp_path / "data", clock) as iac:
+    async with Iac({"iac": server.settings("iac.git")}, tmp_path / "data", clock) as iac:
         yield iac
-
-
-def http_settings(server: GitServer) -> RepositorySettings:
-    return RepositorySettings.model_validate(
-        {"url": server.url("iac.git"), "username": server.username, "password": server.password, "timeout": "20s"}
-    )

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dulwich.objects import Blob
 
 from dag_gateway.config import RepositorySettings
 from dag_gateway.iac import Iac, RemoteUnavailable
+from dag_gateway.iac.cache import Cache, CacheBroken, Objects
 from tests.fakes.git_cli import git, rival_commit
 from tests.fakes.iac_changes import deploy
 from tests.fakes.skipping_clock import SkippingClock
@@ -139,6 +141,40 @@ async def test_a_data_directory_that_can_not_be_used_is_named(bare: Path, clock:
     async with Iac({"iac": RepositorySettings(url=str(bare))}, tmp_path / "data", clock) as iac:
         with pytest.raises(RemoteUnavailable, match="the local copy of the IaC repository 'iac' can not be used"):
             await iac.read("iac", None, "clusters/test/other")
+
+
+def test_damage_that_two_threads_met_is_repaired_once(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache.git")
+    calls = []
+
+    def broken_once(objects: Objects) -> bool:
+        calls.append("inner")
+        if len(calls) == 2:
+            raise CacheBroken(generation=0)
+        return True
+
+    def meets_it_too(objects: Objects) -> bool:
+        calls.append("outer")
+        if len(calls) == 1:
+            cache.sound(broken_once)
+            (tmp_path / "cache.git" / "repaired").touch()
+            raise CacheBroken(generation=0)
+        return True
+
+    assert cache.sound(meets_it_too)
+    assert calls == ["outer", "inner", "inner", "outer"]
+    assert (tmp_path / "cache.git" / "repaired").exists()
+
+
+def test_an_object_of_another_kind_than_a_commit_is_damage(tmp_path: Path) -> None:
+    blob = Blob.from_string(b"no commit")
+
+    def read(objects: Objects) -> None:
+        objects.add([blob])
+        objects.commit(blob.id)
+
+    with pytest.raises(CacheBroken, match="the local copy of the IaC repository is damaged"):
+        Cache(tmp_path / "cache.git").sound(read)
 
 
 async def test_a_branch_that_became_a_folder_of_branches_is_followed(

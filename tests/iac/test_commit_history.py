@@ -118,6 +118,16 @@ def test_the_origin_of_what_was_there_from_the_start_is_the_first_commit() -> No
     assert introduced(branch.store.__getitem__, branch.read, tip, path_parts("x"), entry) == first
 
 
+def test_the_search_for_the_origin_is_bounded_too() -> None:
+    branch = Branch()
+    line = [branch.commit([])]
+    for _ in range(HISTORY + 5):
+        line.append(branch.commit([line[-1]]))
+    entry = entry_at(branch.store.__getitem__, branch.read(line[0]).tree, path_parts("x"))
+    assert entry is not None
+    assert introduced(branch.store.__getitem__, branch.read, line[-1], path_parts("x"), entry) == line[5]
+
+
 def test_a_file_that_became_a_folder_is_no_origin() -> None:
     branch = Branch()
     blob = Blob.from_string(b"a file")

@@ -1,8 +1,6 @@
 """Publishing to a bare repository on this machine."""
 
 import asyncio
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -190,109 +188,6 @@ async def test_the_branch_of_the_settings_is_the_default(bare: Path, clock: Skip
     async with Iac({"iac": settings}, tmp_path / "data", clock) as iac:
         published = await iac.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
     assert commits(bare, "live")[0] == published.commit
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("../outside", r"refused because of its part '\.\.'"),
-        ("README.md/web", "'README.md' in the repository is a file; a path leads through folders only"),
-    ],
-)
-async def test_a_bad_path_ends_the_deployment(local: Iac, clock: SkippingClock, path: str, text: str) -> None:
-    with pytest.raises(StepFailed, match=text) as e:
-        await local.publish("iac", None, deploy("d-1", path), deadline=clock.within(60))
-    assert e.value.reason is Reason.CONFIG_ERROR
-
-
-async def test_an_error_in_build_reaches_the_caller_and_the_next_change_is_served(
-    local: Iac, bare: Path, clock: SkippingClock
-) -> None:
-    def build(_: Folder | None) -> Edit:
-        raise StepFailed(Reason.SUPERSEDED, "something newer is there")
-
-    with pytest.raises(StepFailed, match="something newer is there"):
-        await local.publish("iac", None, Change("d-1", "x", build), deadline=clock.within(60))
-    await local.publish("iac", None, deploy("d-2"), deadline=clock.within(60))
-    assert len(commits(bare)) == 2
-
-
-def test_an_edit_without_files_is_refused() -> None:
-    with pytest.raises(ValueError, match="an edit has at least one file: git keeps no empty folder"):
-        Edit({}, "nothing\n")
-
-
-async def test_an_old_lock_of_a_dead_writer_is_broken(
-    local: Iac, bare: Path, clock: SkippingClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    lock = bare / "refs/heads/main.lock"
-    lock.touch()
-    os.utime(lock, (clock.start.timestamp() - 40.5, clock.start.timestamp() - 40.5))
-    published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
-    assert commits(bare)[0] == published.commit
-    assert "removed the lock main.lock of the IaC repository 'iac', 40 s old" in caplog.text
-
-
-async def test_a_young_lock_belongs_to_a_rival_and_is_waited_for(local: Iac, bare: Path, clock: SkippingClock) -> None:
-    lock = bare / "refs/heads/main.lock"
-    lock.touch()
-    clock.on_sleep = lambda: lock.unlink(missing_ok=True)
-    published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
-    assert commits(bare)[0] == published.commit
-    assert len(clock.slept) == 1
-
-
-async def test_a_lock_that_stays_does_not_block_for_ever(local: Iac, bare: Path, clock: SkippingClock) -> None:
-    (bare / "refs/heads/main.lock").touch()
-    published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(120))
-    assert commits(bare)[0] == published.commit
-    assert 29 < sum(clock.slept) < 40
-
-
-def _no_repository(path: Path) -> None:
-    path.mkdir()
-
-
-def _nothing(path: Path) -> None:
-    assert not path.exists()
-
-
-def _worktree(path: Path) -> None:
-    git(path.parent, "init", "--quiet", str(path))
-
-
-@pytest.mark.parametrize(
-    ("make", "text"),
-    [
-        (_no_repository, "the IaC repository 'iac' was not found at its url"),
-        (_nothing, "the IaC repository 'iac' was not found at its url"),
-        (_worktree, "the IaC repository 'iac' has a worktree; use a bare repository"),
-    ],
-)
-async def test_what_is_no_bare_repository_is_a_mistake_in_the_config(
-    tmp_path: Path, clock: SkippingClock, make: Callable[[Path], None], text: str
-) -> None:
-    path = tmp_path / "remote"
-    make(path)
-    async with Iac({"iac": RepositorySettings(url=str(path))}, tmp_path / "data", clock) as iac:
-        with pytest.raises(StepFailed, match=text) as e:
-            await iac.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
-    assert e.value.reason is Reason.CONFIG_ERROR
-    assert str(tmp_path) not in e.value.message
-
-
-async def test_a_repository_that_left_the_config_is_named(local: Iac, clock: SkippingClock) -> None:
-    with pytest.raises(StepFailed, match="the config has no IaC repository 'gone': add it to repositories") as e:
-        await local.publish("gone", None, deploy("d-1"), deadline=clock.within(60))
-    assert e.value.reason is Reason.CONFIG_ERROR
-
-
-async def test_a_change_whose_deadline_has_passed_is_not_pushed(local: Iac, bare: Path, clock: SkippingClock) -> None:
-    before = commits(bare)
-    with pytest.raises(StepFailed, match="the deadline passed while earlier changes went to the IaC repository") as e:
-        await local.publish("iac", None, deploy("d-1"), deadline=clock.within(0))
-    assert e.value.reason is Reason.TIMEOUT
-    assert commits(bare) == before
 
 
 async def test_two_names_of_one_remote_share_its_cache(bare: Path, clock: SkippingClock, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ async def test_a_silent_remote_is_unavailable_after_its_timeout(tmp_path: Path, 
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/iac.git"
         settings = RepositorySettings.model_validate({"url": url, "timeout": "200ms"})
         async with Iac({"iac": settings}, tmp_path / "data", clock) as iac:
-            with pytest.raises(RemoteUnavailable, match="the IaC repository 'iac' d(id|oes) not answer"):
+            with pytest.raises(RemoteUnavailable, match=r"the IaC repository 'iac' d(id|oes) not answer"):
                 await iac.read("iac", None, "x")
             assert not await iac.contains("iac", None, ancestor="0" * 40, commit="1" * 40)
 

@@ -5,7 +5,7 @@ import stat
 import pytest
 from dulwich.object_store import MemoryObjectStore
 from dulwich.objects import S_IFGITLINK, Blob, ObjectID, Tree
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dag_gateway.iac import PathRefused
@@ -71,6 +71,7 @@ def test_the_trees_of_the_repository_are_never_changed_in_place() -> None:
     assert store[root].as_raw_string() == before
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=8), min_size=1))
 def test_what_is_written_is_read_back(files: dict[str, bytes]) -> None:
     store = MemoryObjectStore()

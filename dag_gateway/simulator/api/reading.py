@@ -15,14 +15,15 @@ from dag_gateway.simulator.registry import Registry
 from dag_gateway.simulator.selectors import Selector, field_selector, label_selector
 
 from .addresses import Address
-from .watching import Watch, stream
+from .watching import Watch, metadata_of, stream
 
 _BOOKMARK_SECONDS = 1.0
 
 
 def get(registry: Registry, address: Address, request: Request) -> Response:
     """One object."""
-    return JSONResponse(_shaped(registry.read(address.key), request))
+    item = registry.read(address.key)
+    return JSONResponse(metadata_of(item) if _wants_metadata(request) else item)
 
 
 def listed(registry: Registry, address: Address, request: Request) -> Response:
@@ -36,7 +37,7 @@ def listed(registry: Registry, address: Address, request: Request) -> Response:
     if limit < len(items):
         metadata["continue"] = _token(version, _place(items[limit - 1]))
         metadata["remainingItemCount"] = len(items) - limit
-    page = [_shaped(item, request) for item in items[:limit]]
+    page = [_listed(address.kind, item, request) for item in items[:limit]]
     return JSONResponse({**_list_type(address.kind, request), "metadata": metadata, "items": page})
 
 
@@ -52,6 +53,7 @@ def watch(registry: Registry, faults: Faults, address: Address, request: Request
         _number(query, "timeoutSeconds"),
         _BOOKMARK_SECONDS if query.get("allowWatchBookmarks") == "true" else None,
         query.get("sendInitialEvents") == "true",
+        _wants_metadata(request),
     )
     return StreamingResponse(stream(wanted, registry.store, faults), media_type="application/json")
 
@@ -62,7 +64,8 @@ def log(registry: Registry, logbook: Logbook, address: Address, request: Request
     pod = registry.read(address.key)
     run = container_id(pod, query.get("container", ""), previous=query.get("previous") == "true")
     lines = tail(logbook.lines(run), _number(query, "tailLines"))
-    return PlainTextResponse("".join(f"{line}\n" for line in lines))
+    text = "".join(f"{line}\n" for line in lines).encode()
+    return PlainTextResponse(text[: _number(query, "limitBytes")])
 
 
 def _selector(query: Mapping[str, str], name: str = "") -> Selector:
@@ -80,14 +83,19 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _shaped(item: Object, request: Request) -> Object:
-    if "as=PartialObjectMetadata" not in request.headers.get("accept", ""):
-        return item
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item["metadata"]}
+def _wants_metadata(request: Request) -> bool:
+    return "as=PartialObjectMetadata" in request.headers.get("accept", "")
+
+
+def _listed(kind: Kind, item: Object, request: Request) -> Object:
+    """Items of a list: those of built-in kinds come without kind and version, as from the real server."""
+    if _wants_metadata(request):
+        return metadata_of(item)
+    return item if kind.custom else {name: item[name] for name in item if name not in ("apiVersion", "kind")}
 
 
 def _list_type(kind: Kind, request: Request) -> Object:
-    if "as=PartialObjectMetadataList" in request.headers.get("accept", ""):
+    if _wants_metadata(request):
         return {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
     return {"kind": f"{kind.name}List", "apiVersion": kind.api_version}
 

@@ -26,20 +26,22 @@ class Watch:
     seconds: float | None = None
     bookmark_every: float | None = None
     initial_bookmark: bool = False
+    metadata_only: bool = False
 
     def event(self, change: Change) -> Event | None:
         """The event for a change, None when it is not of this watch. Leaving the selector is a deletion."""
         if change.key.kind is not self.kind or self.namespace not in (None, change.key.namespace):
             return None
+        item = metadata_of(change.item) if self.metadata_only else change.item
         now = change.type != "DELETED" and self.selector(change.item)
         before = change.previous is not None and self.selector(change.previous)
         match before, now:
             case False, True:
-                return {"type": "ADDED", "object": change.item}
+                return {"type": "ADDED", "object": item}
             case True, True:
-                return {"type": "MODIFIED", "object": change.item}
+                return {"type": "MODIFIED", "object": item}
             case True, False:
-                return {"type": "DELETED", "object": change.item}
+                return {"type": "DELETED", "object": item}
             case _:
                 return None
 
@@ -59,7 +61,7 @@ async def _events(watch: Watch, store: ObjectStore, faults: Faults) -> AsyncIter
     version = store.version if watch.after is None else watch.after
     if watch.after is None:
         for item in store.select(watch.kind, watch.namespace, watch.selector):
-            yield {"type": "ADDED", "object": item}
+            yield {"type": "ADDED", "object": metadata_of(item) if watch.metadata_only else item}
         if watch.initial_bookmark:
             yield _bookmark(watch.kind, version, initial=True)
     told = version
@@ -74,6 +76,11 @@ async def _events(watch: Watch, store: ObjectStore, faults: Faults) -> AsyncIter
         if not await patience.movement(store) and told < version and watch.bookmark_every:
             told = version
             yield _bookmark(watch.kind, version)
+
+
+def metadata_of(item: Object) -> Object:
+    """What a client gets that asks for metadata only."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item["metadata"]}
 
 
 class _Patience:

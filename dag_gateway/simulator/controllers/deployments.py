@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.events import Happening, record
 from dag_gateway.simulator.kinds import Key, Object
+from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
 from dag_gateway.simulator.store import Change
 
@@ -18,11 +19,11 @@ REVISION = "deployment.kubernetes.io/revision"
 
 
 class DeploymentController:
-    """``second`` is the real length of a simulated second, for ``progressDeadlineSeconds``."""
+    """One step per call; the next change of a ReplicaSet brings the next call."""
 
-    def __init__(self, registry: Registry, second: float) -> None:
+    def __init__(self, registry: Registry, pace: Pace) -> None:
         self._registry = registry
-        self._second = second
+        self._pace = pace
         self._progressed: dict[str, float] = {}
 
     def concerned(self, change: Change) -> Iterable[Key]:
@@ -142,7 +143,7 @@ class DeploymentController:
         return "", left
 
     def _deadline(self, item: Object) -> float:
-        return float(item["spec"]["progressDeadlineSeconds"] * self._second)
+        return self._pace.deadline(item["spec"]["progressDeadlineSeconds"])
 
     def _write(self, key: Key, item: Object, status: Object, revision: str) -> None:
         annotations = {**(item["metadata"].get("annotations") or {}), REVISION: revision}

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from dag_gateway.simulator.logbook import Logbook
+from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
 
 from .daemon_sets import DaemonSetController
@@ -25,15 +26,15 @@ def housekeeping(registry: Registry) -> list[Controller]:
     return [GarbageCollector(registry), NamespaceController(registry)]
 
 
-def workloads(registry: Registry, logbook: Logbook, nodes: Sequence[str], second: float) -> list[Controller]:
+def workloads(registry: Registry, logbook: Logbook, nodes: Sequence[str], pace: Pace) -> list[Controller]:
     """What makes pods and runs them."""
     return [
-        DeploymentController(registry, second),
+        DeploymentController(registry, pace),
         ReplicaSetController(registry),
         StatefulSetController(registry),
         DaemonSetController(registry, nodes),
-        JobController(registry, second),
-        PodController(registry, logbook, nodes, second),
+        JobController(registry, pace),
+        PodController(registry, logbook, nodes, pace),
     ]
 
 
@@ -43,9 +44,9 @@ def without_workloads(registry: Registry) -> list[Controller]:
 
 
 @asynccontextmanager
-async def running(registry: Registry, controllers: Sequence[Controller], second: float) -> AsyncIterator[None]:
+async def running(registry: Registry, controllers: Sequence[Controller], pace: Pace) -> AsyncIterator[None]:
     """Run controllers for as long as the block runs; an error in one of them is raised when the block is left."""
-    loops = [ControlLoop(registry.store, controller, _NOTICING * second) for controller in controllers]
+    loops = [ControlLoop(registry.store, controller, pace.step(_NOTICING)) for controller in controllers]
     tasks = [asyncio.create_task(loop.run()) for loop in loops]
     try:
         yield

@@ -7,6 +7,7 @@ from dag_gateway.simulator import kinds
 from dag_gateway.simulator.conditions import holds, with_condition
 from dag_gateway.simulator.events import Happening, record
 from dag_gateway.simulator.kinds import Key, Object
+from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
 from dag_gateway.simulator.store import Change
 
@@ -16,11 +17,11 @@ from .templates import pod_of
 
 
 class JobController:
-    """``second`` is the real length of a simulated second, for ``activeDeadlineSeconds``."""
+    """Ends a Job as complete, or as failed for its backoff limit or its deadline."""
 
-    def __init__(self, registry: Registry, second: float) -> None:
+    def __init__(self, registry: Registry, pace: Pace) -> None:
         self._registry = registry
-        self._second = second
+        self._pace = pace
         self._started: dict[str, float] = {}
 
     def concerned(self, change: Change) -> Iterable[Key]:
@@ -78,7 +79,7 @@ class JobController:
         if deadline is None:
             return None
         now = asyncio.get_running_loop().time()
-        return self._started.setdefault(item["metadata"]["uid"], now) + float(deadline) * self._second - now
+        return self._started.setdefault(item["metadata"]["uid"], now) + self._pace.deadline(deadline) - now
 
     def _finish(self, key: Key, item: Object, status: Object, kind: str, reason: str, message: str) -> None:
         now, status = self._registry.now(), {**status, "active": 0, "ready": 0}

@@ -9,6 +9,7 @@ from dag_gateway.simulator.conditions import with_condition
 from dag_gateway.simulator.events import Happening, record
 from dag_gateway.simulator.kinds import Key, Object
 from dag_gateway.simulator.logbook import Logbook
+from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
 from dag_gateway.simulator.store import Change
 
@@ -19,13 +20,13 @@ _STEP = 1.0
 
 
 class PodController:
-    """``nodes`` are the names to schedule to, in turn; ``second`` is the real length of a simulated second."""
+    """``nodes`` are the names to schedule to, in turn."""
 
-    def __init__(self, registry: Registry, logbook: Logbook, nodes: Sequence[str], second: float) -> None:
+    def __init__(self, registry: Registry, logbook: Logbook, nodes: Sequence[str], pace: Pace) -> None:
         self._registry = registry
         self._logbook = logbook
         self._nodes = nodes
-        self._second = second
+        self._pace = pace
         self._due: dict[tuple[str, str], tuple[object, float]] = {}
         self._scheduled = 0
 
@@ -102,6 +103,6 @@ class PodController:
         now, slot = asyncio.get_running_loop().time(), (pod["metadata"]["uid"], container)
         known, due = self._due.get(slot, (None, 0.0))
         if known != state:
-            due = now + seconds * self._second
+            due = now + self._pace.step(seconds)
             self._due[slot] = (state, due)
         return due - now if due > now else None

@@ -75,7 +75,8 @@ class ReplicaSetController:
 
 def victims(pods: list[Object], count: int) -> list[Object]:
     """Which pods go first: those that are not ready, then the youngest."""
-    ranked = list(sorted(pods[::-1], key=is_ready))
+    youngest_first = pods[::-1]
+    ranked = [pod for pod in youngest_first if not is_ready(pod)] + [pod for pod in youngest_first if is_ready(pod)]
     return ranked[: max(count, 0)]
 
 

@@ -1,8 +1,9 @@
 """The controllers of Flux for one cluster."""
 
-from dag_gateway.helm import Helm
 from dag_gateway.simulator.controllers.loop import Controller
+from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
+from dag_gateway.simulator.renderer import Helm
 
 from .artifacts import Artifacts
 from .charts import HelmChartController
@@ -10,11 +11,11 @@ from .releases import HelmReleaseController
 from .sources import GitRepositoryController
 
 
-def flux(registry: Registry, helm: Helm, second: float) -> list[Controller]:
-    """source-controller and helm-controller; ``second`` is the real length of a simulated second."""
+def flux(registry: Registry, helm: Helm, pace: Pace) -> list[Controller]:
+    """source-controller and helm-controller, sharing what the one packages for the other."""
     artifacts = Artifacts()
     return [
-        GitRepositoryController(registry, artifacts, second),
+        GitRepositoryController(registry, artifacts, pace),
         HelmChartController(registry, artifacts),
-        HelmReleaseController(registry, artifacts, helm, second),
+        HelmReleaseController(registry, artifacts, helm, pace),
     ]

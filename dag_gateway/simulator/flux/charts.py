@@ -15,7 +15,7 @@ from dag_gateway.simulator.registry import Registry
 from dag_gateway.simulator.store import Change
 
 from .artifacts import Artifacts, Checkout, PackagedChart, described
-from .marks import marked, ready, reconciling, requested, stalled, with_request_handled
+from .marks import is_requested, marked, ready, reconciling, stalled, with_request_handled
 
 _LENIENT_SEMVER = re.compile(r"v?\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 """What Helm's validation of a chart lets pass (``semver.NewVersion``)."""
@@ -63,7 +63,7 @@ class HelmChartController:
         return (
             status.get("observedSourceArtifactRevision") != revision
             or status.get("observedGeneration") != item["metadata"]["generation"]
-            or requested(item) != status.get("lastHandledReconcileAt", "")
+            or is_requested(item)
         )
 
     def _wait_for_source(self, key: Key, item: Object, ref: Object) -> None:
@@ -102,9 +102,7 @@ class HelmChartController:
             status["artifact"] = described(self._registry, item, chart.version)
         message = f"packaged '{chart.metadata['name']}' chart with version '{chart.version}'"
         status = without_condition({**status, "observedChartName": chart.metadata["name"]}, "BuildFailed")
-        status = marked(
-            self._registry, item, status, "ArtifactInStorage", "True", "ChartPackageSucceeded", message
-        )
+        status = marked(self._registry, item, status, "ArtifactInStorage", "True", "ChartPackageSucceeded", message)
         return with_request_handled(item, ready(self._registry, item, status, "ChartPackageSucceeded", message))
 
 

@@ -8,7 +8,9 @@ REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def marked(registry: Registry, item: Object, status: Object, kind: str, value: str, reason: str, message: str) -> Object:
+def marked(
+    registry: Registry, item: Object, status: Object, kind: str, value: str, reason: str, message: str
+) -> Object:
     """The status with a condition about the present generation of ``item``."""
     generation = item["metadata"]["generation"]
     fields = {"reason": reason, "message": message, "observedGeneration": generation}
@@ -38,12 +40,17 @@ def stalled(registry: Registry, item: Object, status: Object, reason: str, messa
 
 def with_request_handled(item: Object, status: Object) -> Object:
     """The status that acknowledges the newest request to reconcile, if there is one."""
-    token = requested(item)
+    token = _requested(item)
     return {**status, "lastHandledReconcileAt": token} if token else status
 
 
-def requested(item: Object) -> str:
-    """The token of the newest request to reconcile; empty when nobody asked."""
+def is_requested(item: Object) -> bool:
+    """Whether somebody asked to reconcile since the last time."""
+    handled: str = (item.get("status") or {}).get("lastHandledReconcileAt", "")
+    return _requested(item) != handled
+
+
+def _requested(item: Object) -> str:
     return str((item["metadata"].get("annotations") or {}).get(REQUESTED_AT, ""))
 
 

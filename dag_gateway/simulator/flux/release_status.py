@@ -25,7 +25,9 @@ def digest(document: object) -> str:
 def waits_for_source(registry: Registry, item: Object, status: Object, message: str) -> Object:
     """Not started: the HelmChart has nothing to release yet."""
     status = marks.marked(registry, item, status, "Reconciling", "True", "Progressing", "Fulfilling prerequisites")
-    return marks.marked(registry, item, without_condition(status, "Stalled"), "Ready", "False", "SourceNotReady", message)
+    return marks.marked(
+        registry, item, without_condition(status, "Stalled"), "Ready", "False", "SourceNotReady", message
+    )
 
 
 def attempted(registry: Registry, item: Object, status: Object, action: str, version: str) -> Object:

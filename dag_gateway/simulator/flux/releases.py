@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 
 from dag_gateway.charts import pack
-from dag_gateway.helm import Helm
 from dag_gateway.model.reason import StepFailed
 from dag_gateway.simulator import helm_storage, kinds
 from dag_gateway.simulator.conditions import holds
 from dag_gateway.simulator.helm_actions import Action, ActionFailed, perform, rollback, uninstall
 from dag_gateway.simulator.kinds import Key, Object
+from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
+from dag_gateway.simulator.renderer import Helm
 from dag_gateway.simulator.store import Change
 
 from . import release_status as outcome
 from .artifacts import Artifacts, PackagedChart
-from .marks import duration, requested
+from .marks import duration, is_requested
 from .source_of import chart_key, chart_spec, not_ready
 
 _FINALIZER = "finalizers.fluxcd.io"
@@ -22,13 +23,13 @@ _MANAGER = "helm-controller"
 
 
 class HelmReleaseController:
-    """``second`` is the real length of a simulated second, for ``spec.timeout``."""
+    """A release that failed for good is left alone until its chart, its spec or its values change."""
 
-    def __init__(self, registry: Registry, artifacts: Artifacts, helm: Helm, second: float) -> None:
+    def __init__(self, registry: Registry, artifacts: Artifacts, helm: Helm, pace: Pace) -> None:
         self._registry = registry
         self._artifacts = artifacts
         self._helm = helm
-        self._second = second
+        self._pace = pace
 
     def concerned(self, change: Change) -> Iterable[Key]:
         if change.key.kind is kinds.HELM_RELEASE:
@@ -67,7 +68,9 @@ class HelmReleaseController:
         problem = not_ready(source)
         chart = self._artifacts.charts.get(source["metadata"]["uid"])
         if problem or chart is None:
-            message = f"HelmChart '{place.namespace}/{place.name}' is not ready: {problem or 'does not have an artifact'}"
+            message = (
+                f"HelmChart '{place.namespace}/{place.name}' is not ready: {problem or 'does not have an artifact'}"
+            )
             self._registry.set_status(key, outcome.waits_for_source(self._registry, item, status, message))
             return None
         return chart
@@ -90,7 +93,7 @@ class HelmReleaseController:
             return True
         if holds(status, "Reconciling"):
             return True
-        return requested(item) != status.get("lastHandledReconcileAt", "")
+        return is_requested(item)
 
     async def _release(self, key: Key, item: Object, chart: PackagedChart) -> float | None:
         status = {**(item.get("status") or {}), "helmChart": "/".join(chart_key(item)[1:])}
@@ -121,14 +124,22 @@ class HelmReleaseController:
         values, namespace, name = item["spec"].get("values") or {}, _namespace(item), _name(item)
         archive = pack(chart.metadata["name"], chart.files)
         rendered = await self._helm.render(archive, release=name, namespace=namespace, values=values)
-        seconds = duration(item["spec"].get("timeout", "5m")) * self._second
+        seconds = self._pace.deadline(duration(item["spec"].get("timeout", "5m")))
         waits = not (item["spec"].get(verb) or {}).get("disableWait")
         labels = {
             "helm.toolkit.fluxcd.io/name": item["metadata"]["name"],
             "helm.toolkit.fluxcd.io/namespace": item["metadata"]["namespace"],
         }
         action = Action(
-            name, namespace, _storage(item), chart.metadata, values, rendered, seconds if waits else None, labels, _MANAGER
+            name,
+            namespace,
+            _storage(item),
+            chart.metadata,
+            values,
+            rendered,
+            seconds if waits else None,
+            labels,
+            _MANAGER,
         )
         return await perform(self._registry, action, seconds)
 
@@ -142,7 +153,7 @@ class HelmReleaseController:
             status = outcome.rolled_back(self._registry, item, status, back) if back else status
         if left:
             self._registry.set_status(key, outcome.to_retry(self._registry, item, status))
-            return self._second
+            return self._pace.step(1.0)
         self._registry.set_status(key, outcome.given_up(self._registry, item, status))
         return None
 

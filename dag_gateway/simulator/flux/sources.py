@@ -8,20 +8,21 @@ from dag_gateway.iac.bare import tip
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.conditions import without_condition
 from dag_gateway.simulator.kinds import Key, Object
+from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
 from dag_gateway.simulator.store import Change
 
 from .artifacts import Artifacts, Checkout, described
-from .marks import duration, marked, ready, reconciling, requested, with_request_handled
+from .marks import duration, is_requested, marked, ready, reconciling, with_request_handled
 
 
 class GitRepositoryController:
-    """``second`` is the real length of a simulated second, for ``spec.interval``."""
+    """Asks git only when it is due: the interval is over, the spec is new, or somebody requested it."""
 
-    def __init__(self, registry: Registry, artifacts: Artifacts, second: float) -> None:
+    def __init__(self, registry: Registry, artifacts: Artifacts, pace: Pace) -> None:
         self._registry = registry
         self._artifacts = artifacts
-        self._second = second
+        self._pace = pace
         self._due: dict[str, float] = {}
 
     def concerned(self, change: Change) -> Iterable[Key]:
@@ -34,7 +35,7 @@ class GitRepositoryController:
         uid, now = item["metadata"]["uid"], asyncio.get_running_loop().time()
         if not self._is_asked(item) and now < self._due.get(uid, 0.0):
             return self._due[uid] - now
-        interval = duration(item["spec"].get("interval", "1m")) * self._second
+        interval = self._pace.step(duration(item["spec"].get("interval", "1m")))
         self._due[uid] = now + interval
         branch = (item["spec"].get("ref") or {}).get("branch", "master")
         path = Path(item["spec"]["url"].removeprefix("file://"))
@@ -48,7 +49,7 @@ class GitRepositoryController:
     def _is_asked(self, item: Object) -> bool:
         status = item.get("status") or {}
         is_new = status.get("observedGeneration") != item["metadata"]["generation"]
-        return is_new or requested(item) != status.get("lastHandledReconcileAt", "")
+        return is_new or is_requested(item)
 
     def _store(self, key: Key, item: Object, checkout: Checkout, revision: str) -> None:
         status = item.get("status") or {}

@@ -1,0 +1,64 @@
+"""The worker process: ``python -m dag_gateway.helm.worker MEMORY``, charts on stdin, answers on stdout."""
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from dag_gateway.model.reason import Reason, StepFailed
+
+from .frames import LONGEST_ANSWER, frame, read_frame
+from .render import render
+from .sandbox import confine
+
+_OUT_OF_MEMORY = 3
+
+
+def main() -> None:
+    """Answer until the gateway closes the pipe or dies."""
+    requests, answers = _streams()
+    confine(memory=int(sys.argv[1]))
+    waiting: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
+    _write(answers, frame({"ready": True}))
+    while True:
+        request, archive = waiting.get()
+        _write(answers, _answered(request, archive))
+
+
+def _streams() -> tuple[BinaryIO, BinaryIO]:
+    """Stdin, and stdout moved away so that nothing a library prints gets into the answers."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return sys.stdin.buffer, answers
+
+
+def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[tuple[dict[str, Any], bytes]]") -> None:
+    """Ends the process when the pipe ends, also while Helm is busy: then nobody waits for the answer any more."""
+    while (request := read_frame(requests)) is not None:
+        waiting.put(request)
+    os._exit(0)
+
+
+def _answered(request: Mapping[str, Any], archive: bytes) -> bytes:
+    try:
+        answer = frame({"rendered": render(archive, request).to_json()})
+        if len(answer) > LONGEST_ANSWER:
+            raise StepFailed(Reason.RENDER_FAILED, f"the chart renders to more than {LONGEST_ANSWER} bytes")
+    except StepFailed as failure:
+        answer = frame({"failed": {"reason": failure.reason, "message": failure.message}})
+    except MemoryError:
+        os.write(sys.stderr.fileno(), b"fatal error: out of memory\n")
+        os._exit(_OUT_OF_MEMORY)
+    return answer
+
+
+def _write(answers: BinaryIO, data: bytes) -> None:
+    answers.write(data)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

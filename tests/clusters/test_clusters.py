@@ -1,0 +1,319 @@
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from dag_gateway.clock import Clock, SystemClock
+from dag_gateway.clusters import Clusters, ClusterUnreachable
+from dag_gateway.clusters.flux_rollout import FluxRollout
+from dag_gateway.clusters.follower import Follower
+from dag_gateway.clusters.resources import DEPLOYMENTS, Selection
+from dag_gateway.clusters.watch import Change, watching
+from dag_gateway.config import ClusterSettings
+from dag_gateway.errors import Unavailable
+from dag_gateway.model.health import Health, Verdict
+from dag_gateway.model.reason import Reason, StepFailed
+from dag_gateway.model.target import Baseline, Tracker
+from dag_gateway.simulator import kinds
+from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
+from tests.fakes import flux_cluster as flux
+from tests.fakes.cluster_api import api_of
+from tests.fakes.fast_clock import FastClock
+from tests.fakes.flux_cluster import GOAL, OURS, TARGET, is_ours
+from tests.fakes.followed import followed
+
+
+@asynccontextmanager
+async def opened(sim: SimulatedCluster, clock: Clock | None = None) -> AsyncIterator[Clusters]:
+    settings = {"production": ClusterSettings(server=sim.url, token=SecretStr(sim.token))}
+    async with Clusters(settings, clock or SystemClock()) as clusters:
+        yield clusters
+
+
+@asynccontextmanager
+async def cluster() -> AsyncIterator[tuple[SimulatedCluster, Clusters]]:
+    """A cluster where the old release runs."""
+    async with simulated_cluster(controllers=False) as sim, opened(sim, FastClock(50)) as clusters:
+        await flux.old_release(sim)
+        yield sim, clusters
+
+
+async def test_the_baseline_is_what_flux_released_last() -> None:
+    async with cluster() as (_, clusters):
+        assert await clusters.baseline(TARGET) == Baseline("1.0.0", 1)
+
+
+async def test_a_helm_release_that_does_not_exist_yet_is_a_fine_baseline() -> None:
+    async with simulated_cluster(controllers=False) as sim, opened(sim) as clusters:
+        assert await clusters.baseline(TARGET) == Baseline()
+
+
+async def test_a_helm_release_that_has_released_nothing_is_an_empty_baseline() -> None:
+    async with simulated_cluster(controllers=False) as sim, opened(sim) as clusters:
+        await flux.helm_release(sim, {"": ""})
+        obj = sim.store.get(kinds.HELM_RELEASE, "shop", "web")
+        assert obj is not None
+        await sim.apply({**obj, "status": {}})
+        assert await clusters.baseline(TARGET) == Baseline()
+
+
+async def test_a_suspended_source_is_told_before_the_push() -> None:
+    async with cluster() as (sim, clusters):
+        await flux.git_repository(sim, OURS, suspend=True)
+        with pytest.raises(StepFailed, match=r"GitRepository flux-system/iac is suspended") as caught:
+            await clusters.baseline(TARGET)
+
+    assert caught.value.reason is Reason.SUSPENDED
+
+
+async def test_a_release_from_an_oci_repository_is_told_before_the_push() -> None:
+    async with cluster() as (sim, clusters):
+        await flux.helm_release(sim, {"1.0.0": "deployed"}, chart=None, chartRef={"kind": "OCIRepository", "name": "w"})
+        with pytest.raises(StepFailed, match=r"takes its chart from spec.chartRef") as caught:
+            await clusters.baseline(TARGET)
+
+    assert caught.value.reason is Reason.CONFIG_ERROR
+
+
+@pytest.mark.parametrize(
+    ("plural", "group"), [("helmreleases", "helm.toolkit.fluxcd.io"), ("pods", ""), ("statefulsets", "apps")]
+)
+async def test_a_missing_permission_is_told_before_the_push(plural: str, group: str) -> None:
+    async with cluster() as (sim, clusters):
+        sim.faults.forbidden.add(("list", plural))
+        with pytest.raises(StepFailed, match=rf'apiGroups: \["{group}"\], resources: \["{plural}"\]') as caught:
+            await clusters.baseline(TARGET)
+
+    assert caught.value.reason is Reason.CONFIG_ERROR
+
+
+async def test_a_cluster_without_flux_is_told_before_the_push() -> None:
+    async with cluster() as (sim, clusters):
+        sim.faults.missing_groups.add("helm.toolkit.fluxcd.io")
+        with pytest.raises(StepFailed, match=r"does not know HelmRelease .*`flux install`"):
+            await clusters.baseline(TARGET)
+
+
+async def test_a_cluster_that_is_away_may_be_asked_again() -> None:
+    async with cluster() as (sim, clusters):
+        sim.unavailable = True
+        with pytest.raises(ClusterUnreachable, match=r"cluster production does not answer"):
+            await clusters.baseline(TARGET)
+        sim.unavailable = False
+        assert await clusters.baseline(TARGET) == Baseline("1.0.0", 1)
+
+
+async def test_a_tracker_that_is_not_supported_is_named() -> None:
+    target = replace(TARGET, tracker=Tracker.ARGOCD)
+    async with cluster() as (_, clusters):
+        with pytest.raises(StepFailed, match=r"the tracker argocd is not supported; use flux or helm"):
+            await clusters.baseline(target)
+        told = [health async for health in clusters.follow(target, GOAL, is_ours)]
+
+    assert [(health.verdict, health.reason) for health in told] == [(Verdict.FAILED, Reason.CONFIG_ERROR)]
+
+
+async def test_a_kubeconfig_that_is_missing_fails_the_rollout(tmp_path: Path) -> None:
+    settings = {"production": ClusterSettings(kubeconfig=tmp_path / "none")}
+    async with Clusters(settings, SystemClock()) as clusters:
+        told = [health async for health in clusters.follow(TARGET, GOAL, is_ours)]
+
+    assert [health.reason for health in told] == [Reason.CONFIG_ERROR]
+    assert str(tmp_path / "none") in told[0].message
+
+
+async def test_all_targets_of_a_cluster_share_one_connection() -> None:
+    async with cluster() as (_, clusters):
+        assert await asyncio.gather(*[clusters.baseline(TARGET) for _ in range(3)]) == [Baseline("1.0.0", 1)] * 3
+
+
+async def test_a_cluster_that_goes_away_is_unknown_until_it_is_back() -> None:
+    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+        await rollout.message("waits for c0ffee000000")
+        sim.unavailable = True
+        away = await rollout.verdict(Verdict.UNKNOWN)
+        await flux.our_release(sim)
+        await flux.deployment(sim, "web:2")
+        sim.expire_history()
+        sim.unavailable = False
+        end = await rollout.end()
+
+    assert away.message.startswith("cluster production does not answer: HTTP status 503")
+    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
+
+
+async def test_dropped_and_expired_watches_are_not_noticed_by_anybody() -> None:
+    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+        await rollout.message("waits for c0ffee000000")
+        for step in (flux.upgrading, flux.our_release):
+            sim.drop_watches()
+            await step(sim)
+            sim.expire_history()
+        assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+    assert Verdict.UNKNOWN not in [health.verdict for health in rollout.told]
+
+
+async def test_nothing_is_asked_while_nothing_changes() -> None:
+    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+        await rollout.message("waits for c0ffee000000")
+        lists = [path for _, path in sim.request_log if "watch=" not in path]
+        for number in range(20):  # what is not watched wakes nobody
+            await sim.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{number}"}})
+        await flux.git_repository(sim, OURS)
+        await rollout.message("was not built from our commit yet")
+
+        assert [path for _, path in sim.request_log if "watch=" not in path] == lists
+        assert len(rollout.told) == len(set(rollout.told))
+
+
+async def test_leaving_closes_every_watch_at_once() -> None:
+    async with cluster() as (_, clusters):
+        async with followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+            await rollout.message("waits for c0ffee000000")
+            assert len(watch_tasks()) == 9
+
+        assert watch_tasks() == []
+
+
+def watch_tasks() -> list[str]:
+    """The watches that this process keeps open now: three of the chain, six of the workloads."""
+    return [repr(task) for task in asyncio.all_tasks() if "Live._follow" in repr(task)]
+
+
+async def test_a_deadline_around_the_rollout_ends_it() -> None:
+    async with cluster() as (_, clusters), aclosing(clusters.follow(TARGET, GOAL, is_ours)) as healths:
+        with pytest.raises(TimeoutError):
+            await collected(healths)
+        assert watch_tasks() == []
+
+
+async def collected(healths: AsyncGenerator[Health, None]) -> list[Health]:
+    async with asyncio.timeout(0.2):
+        return [health async for health in healths]
+
+
+async def test_a_watch_that_runs_behind_does_not_show_the_old_workloads_as_ours() -> None:
+    behind = asyncio.Event()
+
+    def lagging(selection: Selection) -> AsyncGenerator[Change, None]:
+        return held_back(selection) if selection.resource == DEPLOYMENTS else watch(selection)
+
+    async def held_back(selection: Selection) -> AsyncGenerator[Change, None]:
+        async with aclosing(watch(selection)) as changes:
+            yield await anext(changes)
+            yield await anext(changes)
+            await behind.wait()
+            async for change in changes:
+                yield change
+
+    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
+        watch = watching(api, SystemClock())
+        await flux.old_release(sim)
+        follower = Follower(api, lagging, SystemClock(), FluxRollout(TARGET), GOAL, is_ours)
+        async with followed(follower.healths()) as rollout:
+            await rollout.message("waits for c0ffee000000")
+            await flux.deployment(sim, "web:2", updated=1)
+            await flux.our_release(sim)
+            await rollout.message("web: 0/2 pods ready (1 of 2 updated)")
+            assert all(health.verdict is Verdict.PROGRESSING for health in rollout.told)
+            await flux.deployment(sim, "web:2")
+            behind.set()
+            assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+
+async def test_an_iac_repository_that_is_away_is_unknown_and_asked_again() -> None:
+    asked: list[str] = []
+
+    async def contains(commit: str) -> bool:
+        asked.append(commit)
+        if len(asked) == 1:
+            raise Unavailable("the IaC repository iac does not answer")
+        return await is_ours(commit)
+
+    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, contains)) as rollout:
+        assert (await rollout.verdict(Verdict.UNKNOWN)).message == "the IaC repository iac does not answer"
+        await rollout.message("waits for c0ffee000000")
+        await flux.our_release(sim)
+        await rollout.end()
+
+    assert asked == [flux.OLD, flux.OLD]
+
+
+async def test_a_descendant_of_our_commit_is_as_good_as_ours() -> None:
+    later = replace(GOAL, commit="1" * 40)
+
+    async def contains(commit: str) -> bool:
+        return commit == OURS
+
+    async with cluster() as (sim, clusters):
+        await flux.our_release(sim)
+        async with followed(clusters.follow(TARGET, later, contains)) as rollout:
+            assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+
+async def test_a_permission_that_is_taken_away_fails_the_rollout_with_the_rule() -> None:
+    async with cluster() as (sim, clusters):
+        sim.faults.forbidden.add(("list", "pods"))
+        async with followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+            end = await rollout.end()
+
+    assert end.reason is Reason.CONFIG_ERROR
+    assert "does not let the gateway list pods in namespace shop" in end.message
+
+
+async def test_flux_giving_up_is_told_with_what_its_pods_say() -> None:
+    async with cluster() as (sim, clusters):
+        await flux.upgrading(sim)
+        owner = await flux.deployment(sim, "web:2", updated=1)
+        waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such tag"}}
+        await flux.pod(sim, owner, {"phase": "Pending", "containerStatuses": [{"name": "app", "state": waiting}]})
+        timed_out = flux.condition("Ready", "False", "UpgradeFailed", "context deadline exceeded")
+        await flux.helm_release(sim, {"1.1.0": "failed", "1.0.0": "deployed"}, timed_out)
+        async with followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+            end = await rollout.end()
+
+    assert end.reason is Reason.IMAGE_PULL
+    assert end.message == (
+        "HelmRelease shop/web failed (UpgradeFailed: context deadline exceeded);"
+        " pod web-2-a (namespace shop), container app: ImagePullBackOff: no such tag"
+    )
+
+
+async def test_a_nudge_asks_the_source_and_then_the_release_once() -> None:
+    async with cluster() as (sim, clusters):
+        target = replace(TARGET, nudge=True)
+        async with followed(clusters.follow(target, GOAL, is_ours)) as rollout:
+            await rollout.message("waits for c0ffee000000")
+            await flux.our_release(sim)
+            await rollout.end()
+
+    patched = [path.rpartition("/")[0].rpartition("/")[2] for method, path in sim.request_log if method == "PATCH"]
+    assert patched == ["gitrepositories", "helmreleases"]
+
+
+async def test_a_nudge_that_is_refused_is_a_hint_and_no_failure() -> None:
+    async with cluster() as (sim, clusters):
+        sim.faults.forbidden |= {("patch", "gitrepositories"), ("patch", "helmreleases")}
+        async with followed(clusters.follow(replace(TARGET, nudge=True), GOAL, is_ours)) as rollout:
+            told = await rollout.message("could not ask for an immediate reconciliation")
+            await flux.our_release(sim)
+            end = await rollout.end()
+
+    assert 'resources: ["helmreleases"], verbs: ["patch"]' in told.message
+    assert end.verdict is Verdict.HEALTHY
+
+
+async def test_a_release_that_does_not_exist_yet_is_followed_from_its_birth() -> None:
+    async with simulated_cluster(controllers=False) as sim, opened(sim) as clusters:
+        goal = replace(GOAL, baseline=Baseline())
+        async with followed(clusters.follow(replace(TARGET, nudge=True), goal, is_ours)) as rollout:
+            await rollout.message("the HelmRelease does not exist yet")
+            await flux.our_release(sim)
+            end = await rollout.end()
+
+    assert (end.verdict, end.message) == (Verdict.HEALTHY, "the release has no workloads")
