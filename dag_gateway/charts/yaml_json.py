@@ -12,7 +12,7 @@ from .yaml_scalar import Scalar, resolve
 
 _DEEPEST = 100
 # Values with aliases written out; far above any real file, and small enough to hold in memory.
-_MOST_VALUES = 500_000
+_MOST_VALUES = 100_000
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TYPES: dict[str, tuple[type, ...]] = {
     f"{_TAG}int": (int,),
@@ -29,7 +29,7 @@ def read_mapping(content: bytes, name: str, error: type[Invalid], *, unique_keys
     """The mapping in ``content``, an empty file being an empty one; everything in it can be written as JSON.
 
     Raises ``error`` with ``name``, line and column for malformed YAML, for what JSON does not have, for more than
-    100 levels or 500 000 values (aliases written out), with ``unique_keys`` also for a key that is there twice
+    100 levels or 100 000 values (aliases written out), with ``unique_keys`` also for a key that is there twice
     (otherwise the last one counts, as in Helm), and when there is anything but a mapping.
     """
     text = decode(content, name, error)

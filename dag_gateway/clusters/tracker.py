@@ -1,5 +1,6 @@
 """Clusters: the connections of the process, and what is asked of them: what runs, and how a rollout goes."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
@@ -32,6 +33,7 @@ class Clusters:
         self._settings = settings
         self._clock = clock
         self._apis: dict[str, Api] = {}
+        self._opening = {cluster: asyncio.Lock() for cluster in settings}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -77,12 +79,10 @@ class Clusters:
 
     async def _api(self, cluster: str) -> Api:
         """The one connection to a cluster."""
-        if cluster not in self._apis:
-            settings = self._settings[cluster]
-            api = Api(cluster, await connect(cluster, settings), settings.timeout)
-            if cluster in self._apis:  # another task was faster while this one read its files
-                await api.close()
-            else:
+        async with self._opening[cluster]:
+            if cluster not in self._apis:
+                settings = self._settings[cluster]
+                api = Api(cluster, await connect(cluster, settings), settings.timeout)
                 self._stack.push_async_callback(api.close)
                 self._apis[cluster] = api
         return self._apis[cluster]

@@ -8,11 +8,13 @@ class Faults:
     """Switches that the API server asks before every answer.
 
     ``forbidden`` holds ``(verb, plural)`` pairs such as ``("list", "secrets")`` (verbs as in RBAC, ``pods/log`` for
-    subresources); ``missing_groups`` API groups that are not installed; ``watch_era`` is raised to end open watches.
+    subresources); ``missing_groups`` API groups that are not installed; ``watch_era`` is raised to end
+    open watches; ``bookmark_seconds`` is how long a watch is quiet before it is sent a bookmark (real servers: a minute).
     """
 
     unavailable: bool = False
     forbidden: set[tuple[str, str]] = field(default_factory=set)
     missing_groups: set[str] = field(default_factory=set)
     watch_era: int = 0
+    bookmark_seconds: float = 1.0
     request_log: list[tuple[str, str]] = field(default_factory=list)

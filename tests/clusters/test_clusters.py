@@ -317,3 +317,32 @@ async def test_a_release_that_does_not_exist_yet_is_followed_from_its_birth() ->
             end = await rollout.end()
 
     assert (end.verdict, end.message) == (Verdict.HEALTHY, "the release has no workloads")
+
+
+async def test_a_permission_that_is_taken_away_before_the_proof_fails_the_rollout() -> None:
+    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+        await rollout.message("waits for c0ffee000000")
+        sim.faults.forbidden.add(("list", "jobs"))
+        await flux.our_release(sim)
+        end = await rollout.end()
+
+    assert end.reason is Reason.CONFIG_ERROR
+    assert 'resources: ["jobs"]' in end.message
+
+
+JOB_FAILED = "2026-01-31T12:00:09Z"
+
+
+async def test_a_job_of_ours_that_failed_fails_the_rollout() -> None:
+    async with cluster() as (sim, clusters):
+        await flux.upgrading(sim)
+        metadata = {"name": "migrate", "namespace": "shop", "labels": flux.LABELS}
+        spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "web:2"}]}}}
+        broken = {**flux.condition("Failed", "True", "BackoffLimitExceeded"), "lastTransitionTime": JOB_FAILED}
+        await flux.put(
+            sim, {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}, {"conditions": [broken]}
+        )
+        async with followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+            end = await rollout.end()
+
+    assert (end.reason, end.message) == (Reason.ROLLOUT_FAILED, "migrate: job failed (BackoffLimitExceeded)")

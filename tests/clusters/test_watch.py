@@ -1,14 +1,22 @@
+import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from dag_gateway.clusters.errors import AccessDenied
+from dag_gateway.clusters.live import Live
 from dag_gateway.clusters.objects import name
 from dag_gateway.clusters.resources import SECRETS, Selection
 from dag_gateway.clusters.watch import Change, Gone, Lost, Seen, Synced, backoff, watching
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
+from dag_gateway.simulator.server import serving
 from tests.fakes.cluster_api import api_of
 from tests.fakes.fast_clock import FastClock
 
@@ -145,3 +153,83 @@ def test_attempts_come_later_and_later_up_to_a_bound() -> None:
 
 def test_a_change_that_is_only_a_mark_has_no_object() -> None:
     assert told(Synced()) == ("Synced", "")
+
+
+async def test_a_watch_goes_on_after_the_newest_bookmark() -> None:
+    asked: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        if "watch" not in request.query_params:
+            return JSONResponse({"metadata": {"resourceVersion": "5"}, "items": []})
+        asked.append(request.query_params["resourceVersion"])
+        bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}
+        added = {"type": "ADDED", "object": secret("a")}
+        return PlainTextResponse(f"\n{json.dumps(bookmark)}\n" if len(asked) == 1 else f"{json.dumps(added)}\n")
+
+    app = Starlette(routes=[Route("/{path:path}", answer)])
+    async with (
+        serving(app) as url,
+        api_of(url, "token") as api,
+        aclosing(watching(api, FastClock())(ALL)) as changes,
+    ):
+        assert await next_of(changes, 2) == [("Synced", ""), ("Seen", "a")]
+
+    assert asked == ["5", "9"]
+
+
+async def test_a_connection_that_breaks_in_the_middle_of_an_event_loses_nothing() -> None:
+    event = json.dumps({"type": "ADDED", "object": secret("a")}).encode() + b"\n"
+    page = b'{"metadata": {"resourceVersion": "5"}, "items": []}'
+    answers = [(page, page), (event, event[:20]), (event, event)]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        whole, sent = answers.pop(0)
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(whole)}\r\nConnection: close\r\n\r\n".encode() + sent)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        server,
+        api_of(f"http://127.0.0.1:{port}", "token") as api,
+        aclosing(watching(api, FastClock())(ALL)) as changes,
+    ):
+        assert await next_of(changes, 2) == [("Synced", ""), ("Seen", "a")]
+
+    assert answers == []
+
+
+async def test_a_watch_that_dies_of_something_unforeseen_is_not_silent() -> None:
+    async def dying(selection: Selection) -> AsyncGenerator[Change, None]:
+        yield Synced()
+        raise ZeroDivisionError("unforeseen")
+
+    async with Live(dying, FastClock()) as live:
+        await live.want([ALL])
+        with pytest.raises(ZeroDivisionError, match=r"unforeseen"):
+            while True:
+                await live.changed(None)
+                live.snapshot()
+
+
+async def test_what_is_no_longer_wanted_is_no_longer_watched() -> None:
+    closed: list[Selection] = []
+
+    async def noting(selection: Selection) -> AsyncGenerator[Change, None]:
+        try:
+            yield Synced()
+            await asyncio.Event().wait()
+        finally:
+            closed.append(selection)
+
+    async with Live(noting, FastClock()) as live:
+        await live.want([ALL, ODD])
+        while not live.complete:
+            await live.changed(None)
+            live.snapshot()
+        await live.want([ODD])
+        assert closed == [ALL]
+
+    assert closed == [ALL, ODD]

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,16 +50,26 @@ class KubernetesHttp:
             is_json = "json" in response.headers.get("content-type", "")
             return Answer(response.status, json.loads(text) if is_json else text)
 
-    async def watch(self, path: str, **query: str) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, path: str, **query: str) -> AsyncGenerator[dict[str, Any], None]:
         """The events of one watch request."""
         async with self._open("GET", path, {"watch": "true", **query}) as response:
             assert response.status == 200, await response.text()
             async for line in response.content:
                 yield json.loads(line)
 
+    async def events(self, path: str, count: int, **query: str) -> list[str]:
+        """The types of the first events of a watch."""
+        types: list[str] = []
+        async with aclosing(self.watch(path, **query)) as events:
+            async for found in events:
+                types.append(found["type"])
+                if len(types) == count:
+                    return types
+        raise AssertionError(f"the watch ended after {types}")
+
     async def first(self, path: str, event: str, name: str, **query: str) -> dict[str, Any]:
         """The object of the first such event about ``name``."""
-        async with aclosing(self.watch(path, **query)) as events:  # type: ignore[type-var]  # an async generator
+        async with aclosing(self.watch(path, **query)) as events:
             async for found in events:
                 if (found["type"], found["object"]["metadata"].get("name")) == (event, name):
                     item: dict[str, Any] = found["object"]

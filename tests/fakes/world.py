@@ -1,6 +1,6 @@
 """A gateway with everything around it: simulated forge and cluster over HTTP, a real bare repository, real Helm."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ class World:
     http: httpx.AsyncClient
 
     async def upload(
-        self, chart: bytes, version: str = "1.0.0", job: SimulatedJob | None = None, **changes: Any
+        self, chart: bytes, version: str | None = "1.0.0", job: SimulatedJob | None = None, **changes: Any
     ) -> httpx.Response:
         """POST /api/deploy as a job would; ``changes`` are form fields, None leaves one out."""
         job = job or self.around.job()
@@ -163,7 +163,7 @@ def _config(folder: Path, gitlab: SimulatedGitlab, cluster: SimulatedCluster, tr
     }
 
 
-def chart_files(**changes: str | None) -> Mapping[str, bytes]:
+def chart_files(**changes: str | None) -> dict[str, bytes]:
     """A small chart with a Deployment of two pods; ``changes`` replace files (``values_yaml`` is values.yaml)."""
     files: dict[str, str | None] = {
         "Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0  # stamped by the gateway\n",

@@ -159,10 +159,10 @@ async def test_a_watch_tells_what_happened_after_a_version(cluster: KubernetesHt
     made = await cluster.ask("POST", path, _config_map(a="1"))
     await cluster.ask("PATCH", f"{path}/settings", {"data": {"a": "2"}}, content_type=MERGE)
     await cluster.ask("DELETE", f"{path}/settings")
-    query = {"fieldSelector": "metadata.name=settings", "timeoutSeconds": "1"}
-    events = [event async for event in cluster.watch(path, resourceVersion=before, **query)]
-    assert [event["type"] for event in events] == ["ADDED", "MODIFIED", "DELETED"]
-    later = [event["type"] async for event in cluster.watch(path, resourceVersion=made.version, **query)]
+    only = "metadata.name=settings"
+    events = await cluster.events(path, 3, resourceVersion=before, fieldSelector=only)
+    later = await cluster.events(path, 2, resourceVersion=made.version, fieldSelector=only)
+    assert events == ["ADDED", "MODIFIED", "DELETED"]
     assert later == ["MODIFIED", "DELETED"]
 
 
@@ -171,8 +171,7 @@ async def test_an_object_that_leaves_the_selector_is_deleted_for_the_watch(clust
     item = {**_config_map(), "metadata": {"name": "settings", "labels": {"app": "web"}}}
     made = await cluster.ask("POST", path, item)
     await cluster.ask("PATCH", f"{path}/settings", {"metadata": {"labels": {"app": "x"}}}, content_type=MERGE)
-    query = {"labelSelector": "app=web", "timeoutSeconds": "1"}
-    events = [event["type"] async for event in cluster.watch(path, resourceVersion=made.version, **query)]
+    events = await cluster.events(path, 1, resourceVersion=made.version, labelSelector="app=web")
     assert events == ["DELETED"]
 
 

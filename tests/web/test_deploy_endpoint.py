@@ -1,6 +1,7 @@
 """POST /api/deploy refuses what it can not accept, naming the field and the rule."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -35,13 +36,15 @@ def refused(answer: httpx.Response, status: int, code: str) -> str:
 
 @pytest.mark.parametrize("field", ["repoUrl", "jobId", "jobToken", "version"])
 async def test_a_missing_field_is_named(running: World, field: str) -> None:
-    answer = await running.upload(CHART, **{field: None})
+    changes: dict[str, Any] = {field: None}
+    answer = await running.upload(CHART, **changes)
     assert refused(answer, 400, "invalid_request") == f"{field}: this field is required"
 
 
 @pytest.mark.parametrize("field", ["repoUrl", "jobId", "jobToken", "version"])
 async def test_an_empty_field_is_named(running: World, field: str) -> None:
-    answer = await running.upload(CHART, **{field: ""})
+    changes: dict[str, Any] = {field: ""}
+    answer = await running.upload(CHART, **changes)
     assert refused(answer, 400, "invalid_request").startswith(f"{field}: ")
 
 
@@ -172,8 +175,8 @@ async def test_nothing_is_there_at_an_unknown_path(running: World) -> None:
 async def test_every_answer_has_a_request_id(running: World) -> None:
     given = await running.http.get("/livez", headers={"X-Request-ID": "abc-123"})
     assert given.headers["x-request-id"] == "abc-123"
-    for bad in ("a b", "x" * 129, "ünïcode".encode()):
-        answer = await running.http.get("/nowhere", headers={"X-Request-ID": bad})
+    for bad in (b"a b", b"x" * 129, "ünïcode".encode()):
+        answer = await running.http.get("/nowhere", headers={b"X-Request-ID": bad})
         assert len(answer.headers["x-request-id"]) == 32
 
 

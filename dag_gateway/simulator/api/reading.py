@@ -17,8 +17,6 @@ from dag_gateway.simulator.selectors import Selector, field_selector, label_sele
 from .addresses import Address
 from .watching import Watch, metadata_of, stream
 
-_BOOKMARK_SECONDS = 1.0
-
 
 def get(registry: Registry, address: Address, request: Request) -> Response:
     """One object."""
@@ -51,7 +49,7 @@ def watch(registry: Registry, faults: Faults, address: Address, request: Request
         _selector(query, address.name),
         None if query.get("sendInitialEvents") == "true" else after,
         _number(query, "timeoutSeconds"),
-        _BOOKMARK_SECONDS if query.get("allowWatchBookmarks") == "true" else None,
+        faults.bookmark_seconds if query.get("allowWatchBookmarks") == "true" else None,
         query.get("sendInitialEvents") == "true",
         _wants_metadata(request),
     )

@@ -1,0 +1,68 @@
+"""What is written over a folder: one version string never stands for two contents."""
+
+import pytest
+
+from dag_gateway.charts import parse_metadata, stamp
+from dag_gateway.deployments.publish import edit
+from dag_gateway.iac import Folder
+from dag_gateway.model.chart import Chart, Metadata
+from tests.fakes.deployments import a_deployment
+
+CHART = Chart(
+    Metadata("web", "0.1.0", "v2"),
+    {"Chart.yaml": b"apiVersion: v2\nname: web\nversion: 0.1.0\n", "values.yaml": b"a: 1\n"},
+)
+OTHER = Chart(CHART.metadata, {**CHART.files, "values.yaml": b"a: 2\n"})
+DEPLOYMENT = a_deployment(version="1.2.3", chart_digest=CHART.digest)
+
+
+def folder(chart: Chart, version: str) -> Folder:
+    return Folder("c" * 40, "d" * 40, stamp(chart.files, version))
+
+
+def version_written(before: Folder | None, taken: tuple[str, ...] = ()) -> str | None:
+    written = edit(DEPLOYMENT, CHART, taken, before)
+    return parse_metadata(written.files["Chart.yaml"]).version if written else None
+
+
+def test_an_empty_place_gets_the_version_that_was_asked_for() -> None:
+    assert version_written(None) == "1.2.3"
+
+
+def test_the_same_content_is_left_as_it_is() -> None:
+    assert version_written(folder(CHART, "1.2.3")) is None
+    assert version_written(folder(CHART, f"1.2.3+{CHART.digest[:8]}")) is None
+
+
+def test_the_same_version_with_other_content_gets_a_digest() -> None:
+    assert version_written(folder(OTHER, "1.2.3")) == f"1.2.3+{CHART.digest[:8]}"
+
+
+def test_another_version_with_the_same_content_is_written() -> None:
+    assert version_written(folder(CHART, "1.2.2")) == "1.2.3"
+
+
+@pytest.mark.parametrize("before", [None, folder(OTHER, "1.2.2")])
+def test_a_version_that_stood_for_other_content_elsewhere_gets_a_digest(before: Folder | None) -> None:
+    assert version_written(before, taken=("1.2.3",)) == f"1.2.3+{CHART.digest[:8]}"
+
+
+@pytest.mark.parametrize("files", [{}, {"Chart.yaml": b"not: a chart"}, {"README.md": b"x"}])
+def test_a_folder_without_a_readable_chart_is_written_over(files: dict[str, bytes]) -> None:
+    assert version_written(Folder("c" * 40, "d" * 40, files)) == "1.2.3"
+
+
+def test_the_commit_says_where_it_comes_from() -> None:
+    written = edit(DEPLOYMENT, CHART, (), None)
+    assert written is not None
+    assert written.message == (
+        "[web] deploy 1.2.3\n"
+        "\n"
+        "Repo: https://gitlab.example.com/shop/web\n"
+        "Branch: main\n"
+        "Environment: production\n"
+        "Commit: c0ffee\n"
+        "Job: https://gitlab.example.com/shop/web/-/jobs/1001\n"
+        "IaC-Target: prod/web\n"
+        "Deployment-Id: 01890a5d-ac96-774b-bcce-b302099a8057\n"
+    )
