@@ -54,12 +54,12 @@ async def _stop(runner: asyncio.Task[None]) -> None:
     await asyncio.wait([runner])
 
 
-def create_app(config: Config, *, migrate: bool = True) -> Starlette:
+def create_app(config: Config, *, migrate: bool = True, clock: Clock | None = None) -> Starlette:
     """The ASGI application; nothing is opened before its lifespan starts."""
 
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[None]:
-        async with open_services(config, migrate=migrate) as doors:
+        async with open_services(config, migrate=migrate, clock=clock) as doors:
             application.state.doors = doors
             yield
 

@@ -21,6 +21,8 @@ _SCALAR_TYPES: dict[str, tuple[type, ...]] = {
     f"{_TAG}null": (type(None),),
 }
 _STRINGS = (f"{_TAG}str", f"{_TAG}timestamp")
+# Helm writes a key that is a number with the six digits and the range of a 32 bit float.
+_LARGEST_KEY = 1e38
 _MERGE = "<<"
 _Node = yaml.ScalarEvent | yaml.CollectionStartEvent
 
@@ -183,8 +185,8 @@ def _key(key: Any, event: yaml.Event) -> str:
         return str(key).lower()
     if isinstance(key, int):
         return str(key)
-    if not isinstance(key, float):
-        _fail(event, "a key is a string, a number or a boolean")
+    if not isinstance(key, float) or float(f"{key:g}") != key or abs(key) >= _LARGEST_KEY:
+        _fail(event, "a key is a string, a boolean or a short number; write it in quotes")
     return f"{key:g}"
 
 

@@ -18,6 +18,7 @@ _INT = re.compile(
     r"(?P<sign>[-+]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|(?P<dec>0|[1-9][0-9]*))"
 )
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _BASES = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
 # The longest number of 64 bits, in binary.
 _LONGEST_INT = 70
@@ -35,7 +36,7 @@ def resolve(text: str) -> Scalar:
 
 
 def _number(text: str) -> Scalar:
-    plain = text.replace("_", "")
+    plain = _BETWEEN_DIGITS.sub("", text) if text.startswith(".") else text.replace("_", "")
     match = _INT.fullmatch(plain)
     if match and len(plain) <= _LONGEST_INT:
         base = next(name for name in _BASES if match[name] is not None)

@@ -53,6 +53,7 @@ async def demo_world(folder: Path, port: int, pace: float) -> AsyncIterator[Worl
 def flux_objects(repository: Path) -> list[dict[str, Any]]:
     """What a platform engineer writes once per app: where Flux finds the chart, and that it should run."""
     return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": "GitRepository",

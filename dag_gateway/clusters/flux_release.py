@@ -67,7 +67,7 @@ def _ended_badly(release: Object, is_ours: IsOurs) -> Health | None:
     if not _current(release, "Ready"):
         return None
     if holds(release, "Stalled"):
-        return failed(_reason(release, Reason.STALLED), f"{title(release)} gave up{_cause(release, 'Stalled')}")
+        return failed(_reason(release, Reason.STALLED), f"{title(release)} gave up{_causes(release)}")
     if holds(release, "Remediated") and not _deployed(release, is_ours):
         words = f"{title(release)} failed and was taken back{_cause(release, 'Remediated')}"
         return failed(_reason(release, Reason.ROLLOUT_FAILED), words)
@@ -110,6 +110,12 @@ def _tests_missing(release: Object) -> bool:
 
 def _cause(release: Object, kind: str) -> str:
     return why(condition(release, kind))
+
+
+def _causes(release: Object) -> str:
+    """Why the controller gave up, and what it had tried: Stalled only counts the attempts."""
+    ready = condition(release, "Ready")
+    return _cause(release, "Stalled") + (why(ready) if ready.get("status") == "False" else "")
 
 
 def _reason(release: Object, otherwise: Reason) -> Reason:

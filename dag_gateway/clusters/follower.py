@@ -15,8 +15,10 @@ from .api import Api
 from .diagnose import Patience, Problem
 from .last_words import explained
 from .live import Live, Snapshot
+from .objects import uid
 from .rollout import Rollout
 from .watch import Watch, backoff
+from .workloads import Workloads
 
 Contains = Callable[[str], Awaitable[bool]]
 
@@ -61,6 +63,7 @@ class Follower:
         self._hint = ""
         self._ancestry = {goal.commit: True}
         self._patience = Patience.fresh()
+        self._older: set[str] = set()
         self._failures = 0
         self._told: Health | None = None
 
@@ -115,21 +118,33 @@ class Follower:
         await self._learn(self._rollout.hashes(seen))
         good = [commit for commit, ours in self._ancestry.items() if ours]
         released = self._rollout.released(seen, self._goal, good)
-        is_released = released.verdict is Verdict.HEALTHY
-        since = _BEGINNING if is_released else self._rollout.since(seen, self._goal, good)
-        held = self._rollout.workloads(seen)
-        problems = workloads.problems(held, since)
-        self._patience = self._patience.seeing(problems, self._clock.now())
+        since = self._rollout.since(seen, self._goal, good)
+        if released.verdict is Verdict.HEALTHY:
+            since = _BEGINNING
+        return self._judged(released, self._rollout.workloads(seen), since)
+
+    def _judged(self, released: Health, held: Workloads, since: datetime | None) -> Assessment:
+        """The verdict on release and workloads together; ``since`` says from when on the workloads can be ours."""
+        now = self._clock.now()
+        problems = self._problems(held, since, now)
         if released.verdict is Verdict.FAILED:
             return Assessment(_with_reason_of(released, problems), problems)
         running = workloads.judge(held, since)
         ends = {problem: self._patience.until(problem) for problem in problems}
-        lasting = tuple(problem for problem, end in ends.items() if end <= self._clock.now())
+        lasting = tuple(problem for problem, end in ends.items() if end <= now)
         if lasting:
             return Assessment(_stopped(running, lasting[0]), lasting)
         if running.verdict is Verdict.FAILED and since is not None:
             return Assessment(running, problems)
         return Assessment(self._progress(released, running, since), (), min(ends.values(), default=None))
+
+    def _problems(self, held: Workloads, since: datetime | None, now: datetime) -> tuple[Problem, ...]:
+        """What stops the rollout, each noted with the time it was first seen."""
+        if since is None:
+            self._older.update(uid(pod) for pod in held.pods)
+        problems = workloads.problems(held, since, self._older)
+        self._patience = self._patience.seeing(problems, now)
+        return problems
 
     def _progress(self, released: Health, running: Health, since: datetime | None) -> Health:
         """What is said of the workloads counts once they can be ours; before that they are the old release."""

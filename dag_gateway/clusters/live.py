@@ -111,8 +111,8 @@ class Live:
                 view.objects.pop((namespace(obj), name(obj)), None)
             case Synced():
                 view.synced, view.lost = True, None
-            case Lost(message):
-                view.lost = message
+            case _:
+                view.lost = change.message
 
     async def _stop(self, selections: Iterable[Selection]) -> None:
         await _cancel([self._views.pop(selection).task for selection in selections])

@@ -80,12 +80,13 @@ class Clusters:
     async def _api(self, cluster: str) -> Api:
         """The one connection to a cluster."""
         async with self._opening[cluster]:
-            if cluster not in self._apis:
-                settings = self._settings[cluster]
-                api = Api(cluster, await connect(cluster, settings), settings.timeout)
-                self._stack.push_async_callback(api.close)
-                self._apis[cluster] = api
-        return self._apis[cluster]
+            if cluster in self._apis:
+                return self._apis[cluster]
+            settings = self._settings[cluster]
+            api = Api(cluster, await connect(cluster, settings), settings.timeout)
+            self._stack.push_async_callback(api.close)
+            self._apis[cluster] = api
+            return api
 
 
 def _rollout(target: Target) -> Rollout:

@@ -68,11 +68,13 @@ async def as_long_as_wanted(api: Api, clock: Clock, selection: Selection) -> Asy
     known: dict[tuple[str, str], Object] = {}
     losses = refusals = 0
     while True:
+        listed = False
         try:
             async with aclosing(list_and_watch(api, clock, selection, known)) as changes:
                 async for change in changes:
-                    if isinstance(change, Synced):
+                    if listed:  # a list alone does not show that watching works, what comes after it does
                         losses = refusals = 0
+                    listed = listed or isinstance(change, Synced)
                     yield change
         except VersionExpired:
             losses = 0  # what was missed is in the next list

@@ -1,6 +1,6 @@
 """Which objects belong to a rollout, how far it is, and what stops it: pure rules over lists of plain objects."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from .objects import (
     observed,
     owned_by,
     status,
+    uid,
 )
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -52,12 +53,15 @@ def judge(workloads: Workloads, since: datetime | None) -> Health:
     return worst((*parts, *workloads.missing))
 
 
-def problems(workloads: Workloads, since: datetime | None) -> tuple[Problem, ...]:
-    """What stops the rollout: of the pods of the newest revisions only, and of nothing older than ``since``."""
+def problems(workloads: Workloads, since: datetime | None, older: Collection[str] = frozenset()) -> tuple[Problem, ...]:
+    """What stops the rollout: of the pods of the newest revisions only, and of nothing older than ``since``.
+
+    The API's times are whole seconds: ``older`` are the uids of pods that were there before that second was over.
+    """
     found: list[Problem] = []
     for owner in workloads.owners:
         if not is_hook(owner):
-            found.extend(_problems_of(owner, workloads, since))
+            found.extend(_problems_of(owner, workloads, since, older))
     return tuple(found)
 
 
@@ -106,6 +110,8 @@ def _owned(owner: Object, objects: Iterable[Object]) -> tuple[Object, ...]:
 
 def _judge_owner(owner: Object, workloads: Workloads, since: datetime | None) -> Health:
     health = rules.judge(_without_old_news(owner, since))
+    if health.verdict is Verdict.FAILED and owner.get("kind") == "Pod" and not _new(created(owner), since):
+        return progressing(f"{name(owner)}: failed before this release")
     desired = _desired(owner)
     if desired is None:
         return health
@@ -145,12 +151,13 @@ def _new(when: datetime | None, since: datetime | None) -> bool:
     return since is not None and when is not None and when >= since
 
 
-def _problems_of(owner: Object, workloads: Workloads, since: datetime | None) -> list[Problem]:
+def _problems_of(owner: Object, workloads: Workloads, since: datetime | None, older: Collection[str]) -> list[Problem]:
     found: list[Problem] = []
     creator = new_replica_set(owner, workloads.replica_sets) if owner.get("kind") == "Deployment" else owner
     if creator and _new(moment(condition(creator, "ReplicaFailure").get("lastTransitionTime")), since):
         found.extend(diagnose.of_creator(creator))
     for pod in current_pods(owner, workloads):
-        if _new(created(pod), since) and not diagnose.deleted_or_ready(pod):
+        is_older = created(pod) == since and uid(pod) in older
+        if _new(created(pod), since) and not is_older and not diagnose.deleted_or_ready(pod):
             found.extend(diagnose.of_pod(pod))
     return found

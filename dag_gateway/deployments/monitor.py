@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import structlog
 
@@ -50,8 +51,10 @@ async def _follow(state: TargetState, journal: Journal, tools: Tools, tell: Tell
     last = progressing("waiting")
     try:
         async with asyncio.timeout(_seconds_left(target, journal, tools)):
-            async for last in tools.clusters.follow(target, _goal(deployment, state), _contains(deployment, tools)):
-                await tell(target.id, last)
+            healths = tools.clusters.follow(target, _goal(deployment, state), _contains(deployment, tools))
+            async with aclosing(healths):
+                async for last in healths:
+                    await tell(target.id, last)
     except TimeoutError:
         await tell(target.id, timed_out(target, last))
     except Exception:

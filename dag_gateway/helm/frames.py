@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _LENGTHS = struct.Struct(">II")
 
@@ -18,7 +18,7 @@ def frame(header: Mapping[str, Any], blob: bytes = b"") -> bytes:
     return _LENGTHS.pack(len(encoded), len(blob)) + encoded + blob
 
 
-def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
     """Header and bytes of the next frame, None when the other side is gone, in the middle of a frame too."""
     lengths = stream.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:

@@ -59,7 +59,7 @@ class Helm:
     async def _call(self, archive: bytes, request: Mapping[str, Any]) -> Rendered:
         async with self._slots:
             try:
-                answer = await self._attempt(archive, request)
+                answer = await self._attempt(archive, request, fresh=False)
             except WorkerDied:
                 # It may have been the process, not the chart: an earlier leak, the OOM killer. A new one decides.
                 answer = await self._last_attempt(archive, request)
@@ -67,8 +67,8 @@ class Helm:
             raise StepFailed(Reason(answer["failed"]["reason"]), answer["failed"]["message"])
         return Rendered.from_json(answer["rendered"])
 
-    async def _attempt(self, archive: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
-        async with self._lent() as worker:
+    async def _attempt(self, archive: bytes, request: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
+        async with self._lent(fresh) as worker:
             try:
                 async with asyncio.timeout(self._timeout):
                     return await worker.call(request, archive)
@@ -78,7 +78,7 @@ class Helm:
 
     async def _last_attempt(self, archive: bytes, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return await self._attempt(archive, request)
+            return await self._attempt(archive, request, fresh=True)
         except WorkerDied as error:
             what = f"Helm crashes on the chart: {error}"
             if error.out_of_memory:
@@ -86,9 +86,9 @@ class Helm:
             raise StepFailed(Reason.RENDER_FAILED, what) from error
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Worker]:
+    async def _lent(self, fresh: bool) -> AsyncIterator[Worker]:
         """A worker for one call. It comes back only from a call that ended well; nobody knows what another does."""
-        worker = self._idle.pop() if self._idle else await Worker.start(self._memory)
+        worker = await Worker.start(self._memory) if fresh or not self._idle else self._idle.pop()
         try:
             yield worker
         except BaseException:

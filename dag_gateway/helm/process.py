@@ -52,16 +52,17 @@ class Worker:
     @classmethod
     async def start(cls, memory: int) -> Self:
         """``memory`` is in bytes. Raises HelmUnavailable when the process is not ready in time."""
-        folder = tempfile.TemporaryDirectory(prefix="dag-helm-", ignore_cleanup_errors=True)
-        worker = cls(await _spawned(folder.name, memory), folder)
         try:
-            async with asyncio.timeout(_START_SECONDS):
-                await worker._answer()
-        except BaseException as error:
-            await worker.stop()
-            if isinstance(error, WorkerDied | TimeoutError):
-                raise HelmUnavailable(f"the process with the Helm library does not start: {error}") from error
-            raise
+            async with contextlib.AsyncExitStack() as undo:
+                folder = tempfile.TemporaryDirectory(prefix="dag-helm-", ignore_cleanup_errors=True)
+                undo.callback(folder.cleanup)
+                worker = cls(await _spawned(folder.name, memory), folder)
+                undo.push_async_callback(worker.stop)
+                async with asyncio.timeout(_START_SECONDS):
+                    await worker._answer()
+                undo.pop_all()
+        except (WorkerDied, OSError) as error:
+            raise HelmUnavailable(f"the process with the Helm library does not start: {error}") from error
         return worker
 
     async def call(self, request: Mapping[str, Any], archive: bytes) -> dict[str, Any]:

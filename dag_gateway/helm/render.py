@@ -10,6 +10,7 @@ import helm_python as helm
 
 from dag_gateway.model.reason import Reason, StepFailed
 
+from .frames import LONGEST_ANSWER
 from .manifest import Document, Object, Rendered, broken_rule, documents, flat, is_hook
 from .sandbox import no_new_files
 
@@ -33,6 +34,8 @@ def render(archive: bytes, request: Mapping[str, Any]) -> Rendered:
         helm.validate_release_name(request["release"])
         files = chart.render(values, name=request["release"], namespace=request["namespace"], is_install=True)
         crds = {crd["filename"]: crd["data"] for crd in chart.crds}
+    if sum(map(len, files.values())) > LONGEST_ANSWER:
+        raise _failed(Reason.RENDER_FAILED, f"the templates render to more than {LONGEST_ANSWER} bytes")
     rendered = _rendered(files, crds)
     warnings = _lint(archive, values, request["namespace"]) if request["lint"] else ()
     return Rendered(rendered.objects, rendered.hooks, rendered.manifest, warnings)

@@ -25,7 +25,21 @@ def main() -> None:
     _write(answers, frame({"ready": True}))
     while True:
         request, archive = waiting.get()
-        _write(answers, _answered(request, archive))
+        _write(answers, answer_to(request, archive))
+
+
+def answer_to(request: Mapping[str, Any], archive: bytes) -> bytes:
+    """The frame to send back: ``rendered``, or ``failed`` with reason and message."""
+    try:
+        answer = frame({"rendered": render(archive, request).to_json()})
+        if len(answer) > LONGEST_ANSWER:
+            raise StepFailed(Reason.RENDER_FAILED, f"the objects of the chart have more than {LONGEST_ANSWER} bytes")
+    except StepFailed as failure:
+        answer = frame({"failed": {"reason": failure.reason, "message": failure.message}})
+    except MemoryError:
+        os.write(sys.stderr.fileno(), b"fatal error: out of memory\n")
+        os._exit(_OUT_OF_MEMORY)
+    return answer
 
 
 def _streams() -> tuple[BinaryIO, BinaryIO]:
@@ -40,19 +54,6 @@ def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[tuple[dict[str, Any], 
     while (request := read_frame(requests)) is not None:
         waiting.put(request)
     os._exit(0)
-
-
-def _answered(request: Mapping[str, Any], archive: bytes) -> bytes:
-    try:
-        answer = frame({"rendered": render(archive, request).to_json()})
-        if len(answer) > LONGEST_ANSWER:
-            raise StepFailed(Reason.RENDER_FAILED, f"the chart renders to more than {LONGEST_ANSWER} bytes")
-    except StepFailed as failure:
-        answer = frame({"failed": {"reason": failure.reason, "message": failure.message}})
-    except MemoryError:
-        os.write(sys.stderr.fileno(), b"fatal error: out of memory\n")
-        os._exit(_OUT_OF_MEMORY)
-    return answer
 
 
 def _write(answers: BinaryIO, data: bytes) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 import hashlib
-import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 from dag_gateway.clock import Clock
@@ -21,7 +20,7 @@ from .repository import Repository
 from .threads import Threads
 from .writer import Writer
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _ID = re.compile("[0-9a-f]{40}")
 
@@ -63,31 +62,28 @@ class Iac:
 
         Raises FolderMissing; PathRefused; RemoteUnavailable when the remote refuses or does not answer in time.
         """
-        known = self._known(repository)
-        where = self._branch(repository, branch)
-        try:
-            async with asyncio.timeout(self._settings[repository].timeout):
-                return await self._threads[repository].run(lambda: known.folder(where, path))
-        except StepFailed as error:
-            raise RemoteUnavailable(error.message) from error
-        except TimeoutError as error:
-            raise RemoteUnavailable(f"the IaC repository {repository!r} did not answer in time") from error
+        known, where = self._known(repository), self._branch(repository, branch)
+        return await self._ask(repository, lambda: known.folder(where, path))
 
     async def contains(self, repository: str, branch: str | None, *, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or descends from it; both are hexadecimal ids.
 
-        False also when ``commit`` is unknown here and in the remote branch, or the remote can not be asked now.
+        False also when the remote branch does not have ``commit``. Raises RemoteUnavailable when nobody can tell now.
         """
         if ancestor == commit or not _ID.fullmatch(commit):
             return ancestor == commit
-        known = self._known(repository)
-        where = self._branch(repository, branch)
+        known, where = self._known(repository), self._branch(repository, branch)
+        return await self._ask(repository, lambda: known.contains(where, ancestor, commit))
+
+    async def _ask(self, repository: str, question: Callable[[], T]) -> T:
+        """The answer of the remote within its timeout. Raises RemoteUnavailable, and what ``question`` raises."""
         try:
             async with asyncio.timeout(self._settings[repository].timeout):
-                return await self._threads[repository].run(lambda: known.contains(where, ancestor, commit))
-        except (RemoteUnavailable, StepFailed, TimeoutError) as error:
-            log.warning("could not tell whether commit %s comes after %s: %s", commit, ancestor, error)
-            return False
+                return await self._threads[repository].run(question)
+        except StepFailed as error:
+            raise RemoteUnavailable(error.message) from error
+        except TimeoutError as error:
+            raise RemoteUnavailable(f"the IaC repository {repository!r} did not answer in time") from error
 
     def commit_url(self, repository: str, commit: str) -> str | None:
         """Where people look at a commit; None for a local repository without a ``commit_url`` of its own."""

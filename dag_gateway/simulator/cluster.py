@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import yaml
 
 from dag_gateway.clock import SystemClock
-from dag_gateway.simulator.renderer import Helm
+from dag_gateway.helm import Helm
 
 from . import kinds
 from .api.app import ApiServer

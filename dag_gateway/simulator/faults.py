@@ -9,7 +9,7 @@ class Faults:
 
     ``forbidden`` holds ``(verb, plural)`` pairs such as ``("list", "secrets")`` (verbs as in RBAC, ``pods/log`` for
     subresources); ``missing_groups`` API groups that are not installed; ``watch_era`` is raised to end
-    open watches; ``bookmark_seconds`` is how long a watch is quiet before it is sent a bookmark (real servers: a minute).
+    open watches; after ``bookmark_seconds`` of quiet a watch is sent a bookmark (real servers: a minute).
     """
 
     unavailable: bool = False

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from dag_gateway.charts import pack
-from dag_gateway.simulator.renderer import Helm, Rendered
+from dag_gateway.helm import Helm, Rendered
 
 from . import helm_storage as storage
 from . import kinds

@@ -92,7 +92,7 @@ FAILED = [
     (
         "retries-exceeded",
         Reason.STALLED,
-        f"{RELEASE} gave up (RetriesExceeded: Failed to upgrade after 3 attempt(s))",
+        f"{RELEASE} gave up (RetriesExceeded: Failed to upgrade after 3 attempt(s)) (UpgradeFailed: failed)",
     ),
     (
         "rolled-back",

@@ -1,6 +1,7 @@
 import pytest
 
 from dag_gateway.clusters import rules
+from dag_gateway.clusters.kind_rules import RULES
 from dag_gateway.model.health import Health, Verdict, failed, healthy, progressing
 from dag_gateway.model.reason import Reason
 from tests.fakes.kubernetes_objects import load
@@ -100,7 +101,7 @@ def test_deletion_is_asked_before_everything_else() -> None:
 
 
 def test_an_object_without_status_is_never_ready_when_its_kind_has_a_rule() -> None:
-    for kind in rules.RULES.keys() - {"Service"}:
+    for kind in RULES.keys() - {"Service"}:
         group, _, name = kind.rpartition("/")
         bare = {"apiVersion": f"{group}/v1" if group else "v1", "kind": name, "metadata": {"name": "new"}}
         assert rules.judge(bare).verdict is Verdict.PROGRESSING, kind

@@ -135,6 +135,14 @@ async def test_a_refusal_that_lasts_is_raised() -> None:
                 await anext(changes)
 
 
+async def test_a_refusal_to_watch_is_raised_though_listing_is_allowed() -> None:
+    async with watched() as (sim, changes):
+        sim.faults.forbidden.add(("watch", "secrets"))
+        assert await next_of(changes, 5) == [("Synced", ""), ("Lost", "")] * 2 + [("Synced", "")]
+        with pytest.raises(AccessDenied, match=r'verbs: \["list", "watch"\]'):
+            await anext(changes)
+
+
 async def test_a_refusal_that_passes_is_forgotten() -> None:
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
         sim.faults.forbidden.add(("list", "secrets"))
@@ -209,9 +217,13 @@ async def test_a_watch_that_dies_of_something_unforeseen_is_not_silent() -> None
     async with Live(dying, FastClock()) as live:
         await live.want([ALL])
         with pytest.raises(ZeroDivisionError, match=r"unforeseen"):
-            while True:
-                await live.changed(None)
-                live.snapshot()
+            await forever(live)
+
+
+async def forever(live: Live) -> None:
+    while True:
+        await live.changed(None)
+        live.snapshot()
 
 
 async def test_what_is_no_longer_wanted_is_no_longer_watched() -> None:

@@ -77,6 +77,14 @@ def test_a_pod_from_before_the_rollout_is_no_evidence(since: datetime | None) ->
     assert workloads.problems(rollout("deployment-updating", "pod-ready", "pod-crash-loop"), since) == ()
 
 
+def test_within_one_second_a_pod_that_was_there_before_is_no_evidence() -> None:
+    held = rollout("deployment-updating", "pod-ready", "pod-crash-loop")
+
+    assert len(workloads.problems(held, POD_CREATED)) == 1
+    assert workloads.problems(held, POD_CREATED, {"uid-web-2-a"}) == ()
+    assert len(workloads.problems(held, BEFORE, {"uid-web-2-a"})) == 1
+
+
 def test_a_quota_that_stops_the_new_replica_set_is_a_problem() -> None:
     deployment = load("deployment-scaling")
     held = Workloads([deployment], [replica_set(deployment, "2", "replicaset-quota")])
@@ -138,6 +146,13 @@ def test_a_bare_pod_is_its_own_current_pod() -> None:
     pod = load("pod-crash-loop")
 
     assert workloads.current_pods(pod, Workloads([pod])) == (pod,)
+
+
+def test_a_bare_pod_that_failed_in_an_earlier_rollout_does_not_count() -> None:
+    held = Workloads([load("pod-evicted")])
+
+    assert workloads.judge(held, BEFORE).reason is Reason.ROLLOUT_FAILED
+    assert workloads.judge(held, AFTER) == progressing("web-2-a: failed before this release")
 
 
 def test_a_pod_being_deleted_is_not_ready() -> None:

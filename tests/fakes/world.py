@@ -17,9 +17,12 @@ from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from dag_gateway.simulator.gitlab import SimulatedGitlab, simulated_gitlab
 from dag_gateway.simulator.gitlab_entities import SimulatedJob
 from dag_gateway.simulator.server import serving
+from tests.fakes.fast_clock import FastClock
 
 PROJECT = "shop/web"
 IAC_PATH = "clusters/prod/web"
+# Graces of seconds pass in tenths; the budget of a rollout is made longer to match.
+_FASTER = 20.0
 
 
 @dataclass(slots=True)
@@ -103,7 +106,7 @@ async def surroundings(folder: Path, *, pace: float = 0.002, tracker: str = "flu
 @asynccontextmanager
 async def gateway(around: Surroundings) -> AsyncIterator[World]:
     """A gateway in this process, over real HTTP."""
-    application = create_app(around.settings())
+    application = create_app(around.settings(), clock=FastClock(_FASTER))
     async with serving(application) as url, httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
         try:
             yield World(around, http)
@@ -121,6 +124,7 @@ def flux_objects(repository: Path) -> list[dict[str, Any]]:
     """A GitRepository and the HelmRelease of the app."""
     source = {"kind": "GitRepository", "name": "iac", "namespace": "flux-system"}
     return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
         {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": "GitRepository",
@@ -133,6 +137,7 @@ def flux_objects(repository: Path) -> list[dict[str, Any]]:
             "metadata": {"name": "web", "namespace": "flux-system"},
             "spec": {
                 "interval": "10m",
+                "timeout": "40s",
                 "releaseName": "web",
                 "targetNamespace": "shop",
                 "chart": {"spec": {"chart": f"./{IAC_PATH}", "sourceRef": source}},
@@ -143,7 +148,7 @@ def flux_objects(repository: Path) -> list[dict[str, Any]]:
 
 def _config(folder: Path, gitlab: SimulatedGitlab, cluster: SimulatedCluster, tracker: str) -> dict[str, Any]:
     resource = {"namespace": "flux-system", "name": "web"}
-    target = {"cluster": "prod", "namespace": "shop", "tracker": tracker, "nudge": tracker == "flux", "timeout": "60s"}
+    target = {"cluster": "prod", "namespace": "shop", "tracker": tracker, "nudge": tracker == "flux", "timeout": "20m"}
     if tracker == "flux":
         target["resource"] = resource
     environment = {"branch": "main", "repository": "iac", "path": IAC_PATH, "targets": [target]}
@@ -152,7 +157,7 @@ def _config(folder: Path, gitlab: SimulatedGitlab, cluster: SimulatedCluster, tr
         "data_dir": str(folder / "data"),
         "forges": {"gitlab": {"kind": "gitlab", "url": gitlab.url, "timeout": "5s"}},
         "repositories": {"iac": {"url": str(folder / "iac.git")}},
-        "clusters": {"prod": {"server": cluster.url, "token": cluster.token, "grace": "2s"}},
+        "clusters": {"prod": {"server": cluster.url, "token": cluster.token, "grace": "20s"}},
         "apps": {
             "web": {
                 "repo_url": f"{gitlab.url}/{PROJECT}",

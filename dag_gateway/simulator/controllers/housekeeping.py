@@ -32,7 +32,7 @@ class GarbageCollector:
 
 
 class NamespaceController:
-    """Empties a namespace that ends, then removes it."""
+    """Empties a namespace that ends, then removes it, unless a finalizer holds it."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -45,7 +45,8 @@ class NamespaceController:
         if namespace is not None and "deletionTimestamp" in namespace["metadata"]:
             for content in self._registry.store.keys(key.name):
                 self._registry.store.remove(content)
-            self._registry.store.remove(key)
+            if not namespace["metadata"].get("finalizers"):
+                self._registry.store.remove(key)
         return None
 
 

@@ -1,9 +1,9 @@
 """The controllers of Flux for one cluster."""
 
+from dag_gateway.helm import Helm
 from dag_gateway.simulator.controllers.loop import Controller
 from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
-from dag_gateway.simulator.renderer import Helm
 
 from .artifacts import Artifacts
 from .charts import HelmChartController

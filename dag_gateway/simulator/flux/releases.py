@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from dag_gateway.charts import pack
+from dag_gateway.helm import Helm
 from dag_gateway.model.reason import StepFailed
 from dag_gateway.simulator import helm_storage, kinds
 from dag_gateway.simulator.conditions import holds
@@ -10,7 +11,6 @@ from dag_gateway.simulator.helm_actions import Action, ActionFailed, perform, ro
 from dag_gateway.simulator.kinds import Key, Object
 from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
-from dag_gateway.simulator.renderer import Helm
 from dag_gateway.simulator.store import Change
 
 from . import release_status as outcome
