@@ -1,10 +1,12 @@
 """The worker process: ``python -m dag_gateway.helm.worker MEMORY``, charts on stdin, answers on stdout."""
 
+import contextlib
 import os
 import queue
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from dag_gateway.model.reason import Reason, StepFailed
@@ -50,9 +52,14 @@ def _streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[tuple[dict[str, Any], bytes]]") -> None:
-    """Ends the process when the pipe ends, also while Helm is busy: then nobody waits for the answer any more."""
+    """Ends the process when the pipe ends, also while Helm is busy: then nobody waits for the answer any more.
+
+    A gateway that was killed could not remove the working folder, which is the worker's own.
+    """
     while (request := read_frame(requests)) is not None:
         waiting.put(request)
+    with contextlib.suppress(OSError):
+        Path.cwd().rmdir()
     os._exit(0)
 
 

@@ -3,6 +3,9 @@
 from .kinds import Object
 from .refusals import Refused, bad_request
 
+_RUNS = 2_000
+"""Runs that are remembered; the oldest are forgotten first."""
+
 
 class Logbook:
     """Lines by container id: every run of a container is an id of its own, as at a container runtime."""
@@ -12,9 +15,8 @@ class Logbook:
 
     def write(self, container_id: str, *lines: str) -> None:
         self._lines.setdefault(container_id, []).extend(lines)
-
-    def forget(self, container_id: str) -> None:
-        self._lines.pop(container_id, None)
+        if len(self._lines) > _RUNS:
+            del self._lines[next(iter(self._lines))]
 
     def lines(self, container_id: str) -> list[str]:
         return list(self._lines.get(container_id, ()))

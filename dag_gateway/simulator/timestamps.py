@@ -6,8 +6,3 @@ from datetime import UTC, datetime
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with whole seconds (``meta/v1.Time``)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def precise_timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with microseconds (``meta/v1.MicroTime``)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

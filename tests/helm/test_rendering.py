@@ -151,18 +151,9 @@ async def test_a_long_message_is_cut(helm: Helm) -> None:
     assert len(message) == 2000
 
 
-@pytest.mark.parametrize(
-    ("template", "said"),
-    [
-        ('{{ repeat 17000000 "x" }}', "the templates render to more than 16777216 bytes"),
-        (
-            CONFIG_MAP + 'a: &a {{ repeat 1000000 "x" }}\nb: [{{ repeat 17 "*a, " }}]\n',
-            "the objects of the chart have more than 16777216 bytes",
-        ),
-    ],
-)
-async def test_a_huge_result_is_refused(helm: Helm, template: str, said: str) -> None:
-    assert await failure(helm, chart(a=template)) == (Reason.RENDER_FAILED, said)
+async def test_a_huge_result_is_refused(helm: Helm) -> None:
+    reason, message = await failure(helm, chart(a='{{ repeat 17000000 "x" }}'))
+    assert (reason, message) == (Reason.RENDER_FAILED, "the templates render to more than 16777216 bytes")
 
 
 @pytest.mark.parametrize("outside", ["file:///etc/passwd", "other.json", "https://schemas.example.com/x.json"])

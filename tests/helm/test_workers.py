@@ -150,9 +150,12 @@ asyncio.run(main())
 """
 
 
-async def test_workers_end_with_a_gateway_that_is_killed() -> None:
+async def test_workers_end_with_a_gateway_that_is_killed(tmp_path: Path) -> None:
     gateway = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PARENT), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", PARENT),
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
     )
     assert gateway.stdout is not None
     assert await gateway.stdout.readline() == b"busy\n"
@@ -162,6 +165,7 @@ async def test_workers_end_with_a_gateway_that_is_killed() -> None:
     await gateway.wait()
     await _readable(ended)
     os.close(ended)
+    assert os.listdir(tmp_path) == []
 
 
 async def _that_has_read(size: int, besides: int) -> int:

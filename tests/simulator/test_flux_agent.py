@@ -4,23 +4,27 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from dag_gateway.helm import Helm
 from dag_gateway.simulator import helm_storage
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from dag_gateway.simulator.kinds import (
     CONFIG_MAP,
+    DAEMON_SET,
     DEPLOYMENT,
     GIT_REPOSITORY,
     HELM_CHART,
     HELM_RELEASE,
+    JOB,
+    STATEFUL_SET,
     Key,
     Kind,
     Object,
 )
 from dag_gateway.simulator.patches import merge_patch
-from tests.fakes.flux_iac import FOLDER, FluxIac, flux_iac
-from tests.fakes.simulated import pods_of, until
+from tests.fakes.flux_iac import FOLDER, FluxIac, chart, flux_iac
+from tests.fakes.simulated import job, pod, pods_of, until, workload
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -287,9 +291,14 @@ async def test_suspended_objects_are_left_alone(sim: SimulatedCluster, iac: Flux
 
 async def test_a_request_to_reconcile_is_acknowledged(sim: SimulatedCluster, iac: FluxIac) -> None:
     await _installed(sim, iac)
-    for kind in (GIT_REPOSITORY, HELM_CHART, HELM_RELEASE):
-        _request(sim, kind, "2026-01-31T12:00:00Z")
-        await until(sim, lambda kind=kind: _status(sim, kind).get("lastHandledReconcileAt") == "2026-01-31T12:00:00Z")  # type: ignore[misc]  # bound now
+    token = "2026-01-31T12:00:00Z"
+
+    def handled() -> set[str]:
+        return {_status(sim, kind).get("lastHandledReconcileAt", "") for kind in PLACES}
+
+    for kind in PLACES:
+        _request(sim, kind, token)
+    await until(sim, lambda: handled() == {token})
 
 
 async def test_a_request_is_quicker_than_the_interval(sim: SimulatedCluster, iac: FluxIac) -> None:
@@ -346,3 +355,38 @@ async def test_a_deleted_release_is_uninstalled(sim: SimulatedCluster, iac: Flux
     assert sim.store.get(DEPLOYMENT, "shop", "web") is None
     assert sim.store.get(HELM_CHART, "flux-system", "shop-web") is None
     assert helm_storage.history(sim.registry, "shop", "web") == []
+
+
+async def test_a_release_waits_for_every_kind_of_workload(sim: SimulatedCluster, iac: FluxIac) -> None:
+    kinds_of_workload = {"stateful": STATEFUL_SET, "daemon": DAEMON_SET}
+    more = {name: yaml.safe_dump(workload(kind, "web:slow", name)) for name, kind in kinds_of_workload.items()}
+    iac.deploy("1.0.0", job=yaml.safe_dump(job()), alone=yaml.safe_dump(pod("web:slow")), **more)
+    await sim.apply(*iac.flux_objects())
+    await _released(sim, "1.0.0")
+    assert (sim.store.get(STATEFUL_SET, "shop", "stateful") or {})["status"]["readyReplicas"] == 1
+    assert (sim.store.get(DAEMON_SET, "shop", "daemon") or {})["status"]["numberReady"] == 1
+    assert (sim.store.get(JOB, "shop", "task") or {})["status"]["succeeded"] == 1
+
+
+async def test_a_rollout_past_its_progress_deadline_fails_the_release_at_once(
+    sim: SimulatedCluster, iac: FluxIac
+) -> None:
+    late = workload(DEPLOYMENT, "web:never-ready", "late", progressDeadlineSeconds=1)
+    iac.deploy("1.0.0", late=yaml.safe_dump(late))
+    await sim.apply(*iac.flux_objects(timeout="24h"))
+    await until(sim, lambda: _condition(sim, "Ready") == ("False", "InstallFailed"))
+    assert "Deployment/shop/late not ready. status: Failed, message: Progress deadline exceeded" in str(_status(sim))
+
+
+async def test_a_chart_folder_that_is_missing_stalls(sim: SimulatedCluster, iac: FluxIac) -> None:
+    await sim.apply(*iac.flux_objects())
+    await until(sim, lambda: _condition(sim, "Stalled", HELM_CHART)[0] == "True")
+    assert f"chart '{FOLDER}' not found in the source" in str(_status(sim, HELM_CHART))
+
+
+async def test_a_new_folder_in_the_release_is_taken_over_by_its_chart(sim: SimulatedCluster, iac: FluxIac) -> None:
+    await _installed(sim, iac)
+    iac.commit({f"elsewhere/{path}": text for path, text in chart("2.0.0").items()})
+    template = iac.flux_objects(chart={"chart": "elsewhere"})[1]["spec"]["chart"]
+    _spec(sim, HELM_RELEASE, chart=template)
+    await _released(sim, "2.0.0")

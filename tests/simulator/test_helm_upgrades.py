@@ -83,7 +83,7 @@ async def test_a_pending_record_is_there_while_the_action_runs(sim: SimulatedClu
 
 async def test_what_the_cluster_refuses_is_a_failed_revision(sim: SimulatedCluster, helm: Helm) -> None:
     await _upgrade(sim, helm, "1.0.0")
-    with pytest.raises(ActionFailed, match="no kind 'Lama' in version 'zoo.example.com/v1'") as caught:
+    with pytest.raises(ActionFailed, match=r"no kind 'Lama' in version 'zoo.example.com/v1'") as caught:
         await _upgrade(sim, helm, "1.1.0", lama=FOREIGN)
     assert caught.value.release.description.startswith("Upgrade 'web' failed: no kind 'Lama'")
     assert _revisions(sim) == [(2, "1.1.0", "failed"), (1, "1.0.0", "deployed")]

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -29,6 +30,10 @@ def _settled(sim: SimulatedCluster, replicas: int) -> bool:
     observed = status.get("observedGeneration") == item["metadata"]["generation"]
     counts = (status.get("readyReplicas"), status.get("replicas"))
     return bool(observed and rolled) and counts == (replicas, replicas)
+
+
+def _runs(sim: SimulatedCluster, image: str) -> bool:
+    return _settled(sim, 1) and _images(sim) == [image]
 
 
 async def test_a_stateful_set_starts_its_pods_one_after_the_other(sim: SimulatedCluster) -> None:
@@ -101,7 +106,7 @@ async def test_pods_on_delete_wait_for_somebody_to_delete_them(sim: SimulatedClu
 async def test_going_back_to_an_earlier_template_takes_its_revision(sim: SimulatedCluster) -> None:
     for image in ("web:1", "web:2", "web:1"):
         await sim.apply(workload(STATEFUL_SET, image, replicas=1))
-        await until(sim, lambda image=image: _settled(sim, 1) and _images(sim) == [image])  # type: ignore[misc]  # bound now
+        await until(sim, partial(_runs, sim, image))
     revisions = sim.store.select(kinds.CONTROLLER_REVISION, "shop")
     assert sorted(revision["revision"] for revision in revisions) == [2, 3]
 

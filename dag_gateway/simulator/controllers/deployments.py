@@ -11,7 +11,7 @@ from dag_gateway.simulator.registry import Registry
 from dag_gateway.simulator.store import Change
 
 from . import deployment_status as progress
-from .owners import alive, itself_and_owner, owned, reference
+from .owners import alive, controller_of, itself_and_owner, owned, reference
 from .rollout import bounds_of, new_replicas, old_replicas
 from .templates import HASH_LABEL, labelled, template_hash, without_hash
 
@@ -27,7 +27,17 @@ class DeploymentController:
         self._progressed: dict[str, float] = {}
 
     def concerned(self, change: Change) -> Iterable[Key]:
+        if change.key.kind is kinds.POD and change.type == "DELETED":
+            return self._of_pod(change)
         return itself_and_owner(change, kinds.DEPLOYMENT, [kinds.REPLICA_SET])
+
+    def _of_pod(self, change: Change) -> Iterable[Key]:
+        """``Recreate`` waits for the last old pod, of which the ReplicaSet has nothing to say any more."""
+        owner = controller_of(change.item)
+        is_ours = owner is not None and owner["kind"] == kinds.REPLICA_SET.name
+        replica_set = self._registry.store.get(kinds.REPLICA_SET, change.key.namespace, owner["name"]) if is_ours else None
+        above = controller_of(replica_set) if replica_set else None
+        return [Key(kinds.DEPLOYMENT, change.key.namespace, above["name"])] if above else []
 
     async def reconcile(self, key: Key) -> float | None:
         item = self._registry.store.get(*key)
