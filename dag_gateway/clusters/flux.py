@@ -149,7 +149,9 @@ def _building(chain: Chain, goal: Goal, known_good: Collection[str]) -> Health |
     version = (status(chart).get("artifact") or {}).get("revision")
     if is_ours(version, goal, known_good, chain):
         return None
-    return progressing(f"{title(chart)} holds version {version}, not {goal.chart_version}{_trouble(chart)}")
+    return progressing(
+        f"{title(chart)} has version {version or 'none'}, waits for {goal.chart_version}{_trouble(chart)}"
+    )
 
 
 def _suspended(chain: Chain) -> Health | None:

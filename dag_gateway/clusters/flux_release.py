@@ -52,7 +52,9 @@ def judge(release: Object, is_ours: IsOurs) -> Health:
     if not is_ours(attempted):
         ready = condition(release, "Ready")
         trouble = why(ready) if ready.get("status") == "False" else ""
-        return progressing(f"{title(release)} has not begun with our chart (last attempted: {attempted}){trouble}")
+        return progressing(
+            f"{title(release)} has not begun with our chart (last attempted: {attempted or 'none'}){trouble}"
+        )
     if holds(release, "Reconciling"):
         return progressing(f"{title(release)} is being rolled out{why(condition(release, 'Reconciling'))}")
     return _ended_badly(release, is_ours) or _proven(release, is_ours)

@@ -14,6 +14,7 @@ from dag_gateway.model.target import Baseline, Goal, Target, Tracker
 
 from .api import Api
 from .connection import connect
+from .errors import ClusterMisconfigured
 from .flux_rollout import FluxRollout
 from .follower import Contains, Follower
 from .helm_rollout import HelmRollout
@@ -78,7 +79,9 @@ class Clusters:
                 yield health
 
     async def _api(self, cluster: str) -> Api:
-        """The one connection to a cluster."""
+        """The one connection to a cluster. Raises ClusterMisconfigured when the config no longer has it."""
+        if cluster not in self._settings:
+            raise ClusterMisconfigured(f"the config has no cluster {cluster!r}: add it to clusters")
         async with self._opening[cluster]:
             if cluster in self._apis:
                 return self._apis[cluster]

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from dag_gateway.errors import Temporary
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.store import LostRace, StoreUnavailable
@@ -40,7 +41,7 @@ STEPS: Mapping[Status, Step] = {
 async def advance(journal: Journal, tools: Tools) -> None:
     """Do the step of the current status and record where it led.
 
-    Raises LostRace when somebody else carries the deployment on, StoreUnavailable when nothing can be recorded now.
+    Raises LostRace when somebody else carries the deployment on, Temporary when it should be tried again later.
     """
     await journal.move(await _step(journal, tools))
 
@@ -51,8 +52,12 @@ async def _step(journal: Journal, tools: Tools) -> Deployment:
         return await step(journal, tools)
     except StepFailed as failure:
         return journal.deployment.failed(failure.reason, failure.message)
-    except (LostRace, StoreUnavailable):
+    except LostRace:
         raise
+    except Temporary as error:
+        if isinstance(error, StoreUnavailable) or tools.clock.now() < journal.deployment.deadline:
+            raise
+        return journal.deployment.failed(Reason.UNREACHABLE, error.message)
     except Exception:
         deployment = journal.deployment
         log.exception("a step failed unexpectedly", deployment=deployment.id, status=deployment.status)

@@ -5,6 +5,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from dag_gateway.errors import Temporary
 from dag_gateway.model.deployment import BEFORE_PUSH, Deployment
 from dag_gateway.store import LostRace, StoreUnavailable
 
@@ -55,7 +56,7 @@ class Runner:
             except LostRace as error:
                 log.warning("left to whoever moved it", deployment=deployment.id, why=error.message)
                 return None
-            except StoreUnavailable as error:
+            except Temporary as error:
                 await pauses.after(error)
             except Exception as error:
                 log.exception("a deployment could not be carried on; trying again", deployment=deployment.id)

@@ -37,9 +37,9 @@ WAITING = [
     ("fetched", "HelmChart flux-system/shop-web was not built from our commit yet"),
     (
         "build-failed",
-        "HelmChart flux-system/shop-web holds version 1.0.0, not 1.1.0 (BuildFailed: file values.yaml not found)",
+        "HelmChart flux-system/shop-web has version 1.0.0, waits for 1.1.0 (BuildFailed: file values.yaml not found)",
     ),
-    ("build-stalled-before", "HelmChart flux-system/shop-web holds version 1.0.0, not 1.1.0"),
+    ("build-stalled-before", "HelmChart flux-system/shop-web has version 1.0.0, waits for 1.1.0"),
     ("built", f"{RELEASE} has not begun with our chart (last attempted: 1.0.0)"),
     (
         "built-dependency-not-ready",
@@ -62,7 +62,7 @@ WAITING = [
     ("health-check-canceled", f"{RELEASE}: our release is failed (HealthCheckCanceled: a new revision is there)"),
     ("retrying", f"{RELEASE} is being rolled out (ProgressingWithRetry: retrying)"),
     ("deleted", f"{RELEASE} is being deleted"),
-    ("revision-old", "HelmChart flux-system/shop-web holds version 1.1.0+badc0de00000, not 1.1.0"),
+    ("revision-old", "HelmChart flux-system/shop-web has version 1.1.0+badc0de00000, waits for 1.1.0"),
 ]
 
 PROVEN = ["deployed", "test-passed", "test-ignored", "remediated-before"]

@@ -131,7 +131,9 @@ def test_placeholders_are_replaced_inside_strings(tmp_path: Path) -> None:
 
 
 def test_missing_placeholders_name_the_key(tmp_path: Path) -> None:
-    text = GOOD.replace("/srv/iac.git", "'${env:NOWHERE}'").replace("https://10.0.0.1:6443", f"${{file:{tmp_path}/gone}}")
+    text = GOOD.replace("/srv/iac.git", "'${env:NOWHERE}'").replace(
+        "https://10.0.0.1:6443", f"${{file:{tmp_path}/gone}}"
+    )
     assert problems(text) == [
         "line 6: repositories.iac.url: the environment variable NOWHERE is not set",
         f"line 8: clusters.prod.server: the file {tmp_path}/gone can not be read: No such file or directory",

@@ -2,7 +2,9 @@ import asyncio
 
 import pytest
 
-from dag_gateway.simulator.kinds import CONFIG_MAP, Key
+from dag_gateway.simulator.defaults import with_defaults
+from dag_gateway.simulator.kinds import CONFIG_MAP, SERVICE, Key
+from dag_gateway.simulator.logbook import Logbook
 from dag_gateway.simulator.refusals import Refused
 from dag_gateway.simulator.store import ObjectStore
 from tests.fakes.simulated import config_map
@@ -67,3 +69,17 @@ async def test_waiting_ends_with_the_next_write() -> None:
     assert not waiter.done()
     store.put(KEY, config_map())
     await waiter
+
+
+def test_a_logbook_forgets_its_oldest_runs() -> None:
+    logbook = Logbook()
+    for number in range(2_001):
+        logbook.write(f"run-{number}", "hello")
+    assert (logbook.lines("run-0"), logbook.lines("run-1")) == ([], ["hello"])
+
+
+def test_a_service_is_born_with_an_address_of_its_own() -> None:
+    item = {"metadata": {"name": "web", "uid": "0102ffff-0000"}, "spec": {"ports": [{"port": 80}]}}
+    service = with_defaults(SERVICE, item)
+    assert (service["spec"]["clusterIP"], service["spec"]["type"]) == ("10.96.1.2", "ClusterIP")
+    assert service["status"] == {"loadBalancer": {}}

@@ -33,11 +33,12 @@ class DeploymentController:
 
     def _of_pod(self, change: Change) -> Iterable[Key]:
         """``Recreate`` waits for the last old pod, of which the ReplicaSet has nothing to say any more."""
-        owner = controller_of(change.item)
-        is_ours = owner is not None and owner["kind"] == kinds.REPLICA_SET.name
-        replica_set = self._registry.store.get(kinds.REPLICA_SET, change.key.namespace, owner["name"]) if is_ours else None
+        namespace, owner = change.key.namespace, controller_of(change.item)
+        if owner is None or owner["kind"] != kinds.REPLICA_SET.name:
+            return []
+        replica_set = self._registry.store.get(kinds.REPLICA_SET, namespace, owner["name"])
         above = controller_of(replica_set) if replica_set else None
-        return [Key(kinds.DEPLOYMENT, change.key.namespace, above["name"])] if above else []
+        return [Key(kinds.DEPLOYMENT, namespace, above["name"])] if above else []
 
     async def reconcile(self, key: Key) -> float | None:
         item = self._registry.store.get(*key)
