@@ -5,12 +5,10 @@
     GatewayError                code             family: what the caller may conclude
     ├── Invalid                 invalid_request  the request breaks a rule; sending it again will not help
     ├── Unverified              unverified       who is asking could not be proven
-    ├── Forbidden               forbidden        proven, but not allowed
     ├── NotFound                not_found        the thing named is not there
     ├── TooLarge                too_large        over a limit of the configuration
     ├── WrongMediaType          wrong_media_type the body is of another type than the route takes
     ├── Conflict                conflict         it contradicts what was accepted before
-    ├── TooMany                 too_many         over a rate; try again after ``retry_after``
     ├── Unavailable             unavailable      something outside does not answer; try again after ``retry_after``
     └── StepFailed              step_failed      a deployment can not go on; in ``model/reason.py``, with the ``Reason``
 
@@ -48,12 +46,6 @@ class Unverified(GatewayError):
     code = "unverified"
 
 
-class Forbidden(GatewayError):
-    """The caller is known and may not do this."""
-
-    code = "forbidden"
-
-
 class NotFound(GatewayError):
     """The thing named is not there."""
 
@@ -84,12 +76,6 @@ class Temporary(GatewayError):
     def __init__(self, message: str, *, retry_after: float = 5.0, **details: Any) -> None:
         super().__init__(message, **details)
         self.retry_after = retry_after
-
-
-class TooMany(Temporary):
-    """Over a rate or a concurrency limit."""
-
-    code = "too_many"
 
 
 class Unavailable(Temporary):

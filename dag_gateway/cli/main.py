@@ -47,7 +47,8 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("dag_gateway"):
+        library = (error.name or "").partition(".")[0]
+        if library == "dag_gateway":
             raise
-        typer.echo(f"this command needs {error.name}: pip install 'dag-gateway[server]'", err=True)
+        typer.echo(f"this command needs {library}: pip install 'dag-gateway[server]'", err=True)
         raise SystemExit(ExitCode.WRONG_USAGE) from None

@@ -126,8 +126,9 @@ async def simulated_cluster(
 ) -> AsyncIterator[SimulatedCluster]:
     """A cluster on a loopback port for as long as the block runs.
 
-    ``pace`` is the real time in seconds that one simulated second takes. Without ``controllers`` workloads stay as
-    they are written: whoever tests writes their status.
+    ``pace`` is the real time in seconds that one simulated second takes (see ``Pace`` for time limits). Without
+    ``controllers`` workloads stay as they are written: whoever tests writes their status. ``nodes`` is how many
+    there are, one pod of a DaemonSet on each.
     """
     registry, logbook, faults = Registry(ObjectStore(), SystemClock()), Logbook(), Faults()
     names = [f"node-{number}" for number in range(1, nodes + 1)]

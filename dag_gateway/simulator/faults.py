@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+_LOGGED = 20_000
+
 
 @dataclass(slots=True)
 class Faults:
@@ -18,3 +20,9 @@ class Faults:
     watch_era: int = 0
     bookmark_seconds: float = 1.0
     request_log: list[tuple[str, str]] = field(default_factory=list)
+
+    def log(self, method: str, url: str) -> None:
+        """Note a request; the older half is forgotten when there are too many."""
+        self.request_log.append((method, url))
+        if len(self.request_log) > _LOGGED:
+            del self.request_log[: _LOGGED // 2]

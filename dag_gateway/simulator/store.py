@@ -40,7 +40,7 @@ def _copied(value: object) -> object:
 class ObjectStore:
     """Like etcd under an API server: no rules, only versions. What comes out is a copy and may be changed freely."""
 
-    def __init__(self, history: int = 20_000) -> None:
+    def __init__(self, history: int = 10_000) -> None:
         self._objects: dict[Key, Object] = {}
         self._history: list[Change] = []
         self._kept = history

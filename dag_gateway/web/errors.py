@@ -11,13 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from dag_gateway.errors import (
     Conflict,
-    Forbidden,
     GatewayError,
     Invalid,
     NotFound,
     Temporary,
     TooLarge,
-    TooMany,
     Unavailable,
     Unverified,
     WrongMediaType,
@@ -29,13 +27,11 @@ log = structlog.get_logger(__name__)
 STATUS: Mapping[type[GatewayError], int] = {
     Invalid: 400,
     Unverified: 401,
-    Forbidden: 403,
     NotFound: 404,
     TooLarge: 413,
     WrongMediaType: 415,
     Conflict: 422,
     StepFailed: 400,
-    TooMany: 429,
     Unavailable: 503,
 }
 

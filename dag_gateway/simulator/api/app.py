@@ -41,7 +41,7 @@ class ApiServer:
 
     async def _answer(self, request: Request) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
-        self._faults.request_log.append((request.method, request.url.path + query))
+        self._faults.log(request.method, request.url.path + query)
         try:
             return await self._respond(request)
         except Refused as refusal:

@@ -1,0 +1,48 @@
+"""``dag demo``: what a newcomer sees first."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.fakes.needs import needs
+
+DEMO = [sys.executable, "-m", "dag_gateway.cli", "demo", "--port", "0"]
+
+
+async def test_once_deploys_the_sample_chart_and_ends() -> None:
+    demo = await asyncio.create_subprocess_exec(*DEMO, "--once", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = await demo.communicate()
+    assert demo.returncode == 0, (out, err)
+    text = out.decode()
+    assert "deployed: 1.0.0 is live and healthy at demo/hello/hello-web" in text
+    assert re.search(r"target demo/hello/hello-web monitoring .*hello-web: 0/2 pods ready", text)
+
+
+@needs("curl")
+async def test_it_stays_up_with_commands_that_work_until_it_is_told_to_end(tmp_path: Path) -> None:
+    demo = await asyncio.create_subprocess_exec(
+        *DEMO, "--dir", str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert demo.stdout
+    lines = []
+    async for line in demo.stdout:
+        lines.append(line.decode())
+        if "Everything stays up" in lines[-1]:
+            break
+    commands = [line.strip() for line in "".join(lines).replace("\\\n", "").splitlines() if "curl -s" in line]
+    values = await _shell(next(command for command in commands if "get/values" in command))
+    assert b'"replicaCount":2' in values.replace(b" ", b"")
+    assert b"deploymentId" in await _shell(next(command for command in commands if "api/deploy " in command))
+    demo.send_signal(signal.SIGINT)
+    assert await demo.wait() == 0
+    assert (tmp_path / "gateway.log").read_text()
+
+
+async def _shell(command: str) -> bytes:
+    shell = await asyncio.create_subprocess_shell(command, stdout=subprocess.PIPE)
+    out, _ = await shell.communicate()
+    assert shell.returncode == 0, command
+    return out
