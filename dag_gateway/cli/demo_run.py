@@ -40,8 +40,8 @@ async def run_demo(folder: Path, port: int, *, once: bool) -> bool:
         if not once:
             archive = folder / "hello-web.tgz"
             archive.write_bytes(packed)
-            commands = curl_commands(url, world, journey.deployment_id, archive)
-            typer.echo("\n" + commands.replace("{chart_folder}", str(chart_folder)))
+            typer.echo("\nTry it:\n")
+            typer.echo(curl_commands(url, world, journey.deployment_id, _program(), chart_folder, archive))
             typer.echo("Everything stays up until you press Ctrl-C.")
             await server.ended.wait()
     return journey.deployed
@@ -66,6 +66,12 @@ async def running_gateway(world: World) -> AsyncIterator[tuple[GatewayServer, st
     finally:
         server.stop()
         await task
+
+
+def _program() -> str:
+    """How to call this command again from the same folder."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "dag" else f"{sys.executable} -m dag_gateway.cli"
 
 
 def sample_chart() -> Path:

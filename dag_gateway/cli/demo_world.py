@@ -66,6 +66,7 @@ def flux_objects(repository: Path) -> list[dict[str, Any]]:
             "metadata": {"name": "hello-web", "namespace": "flux-system"},
             "spec": {
                 "interval": "10m",
+                "timeout": "30s",
                 "releaseName": "hello-web",
                 "targetNamespace": NAMESPACE,
                 "chart": {
@@ -108,28 +109,31 @@ def config_of(folder: Path, port: int, gitlab: str, cluster: SimulatedCluster) -
     }
 
 
-def curl_commands(url: str, world: World, deployment_id: str, chart: Path) -> str:
-    """What to try while the demo stays up."""
+def curl_commands(url: str, world: World, deployment_id: str, program: str, chart: Path, archive: Path) -> str:
+    """What to try while the demo stays up. ``program`` is how this command was called."""
     job = world.job
-    question = json.dumps({"repoUrl": job.project_url, "jobId": str(job.id), "jobToken": job.token})
+    question = json.dumps({"repoUrl": job.project_url, "jobId": str(job.id)})
     return f"""\
-Try it:
+  # in another terminal: be the CI job
+  export DAG_SERVER_URL={url} DAG_REPO_URL={job.project_url}
+  export DAG_JOB_ID={job.id} DAG_JOB_TOKEN={job.token}
 
   # what happened, as a stream and as a record
-  curl -N {url}/api/deployments/{deployment_id}/events
-  curl -s {url}/api/deployments/{deployment_id}
+  curl -N $DAG_SERVER_URL/api/deployments/{deployment_id}/events
+  curl -s $DAG_SERVER_URL/api/deployments/{deployment_id}
 
   # the values and the chart that are live
-  curl -s {url}/api/get/values -H 'Content-Type: application/json' -d '{question}'
-  curl -s {url}/api/get/chart -H 'Content-Type: application/json' -d '{question}' -o live.tgz
+  curl -s $DAG_SERVER_URL/api/get/values -H "Authorization: Bearer $DAG_JOB_TOKEN" \\
+       -H 'Content-Type: application/json' -d '{question}'
+  curl -s $DAG_SERVER_URL/api/get/chart -H "Authorization: Bearer $DAG_JOB_TOKEN" \\
+       -H 'Content-Type: application/json' -d '{question}' -o live.tgz
 
   # deploy again, as version 1.1.0
-  curl -s {url}/api/deploy -F repoUrl={job.project_url} -F jobId={job.id} -F jobToken={job.token} \\
-       -F version=1.1.0 -F chart=@{chart}
+  curl -s $DAG_SERVER_URL/api/deploy -F repoUrl=$DAG_REPO_URL -F jobId=$DAG_JOB_ID -F jobToken=$DAG_JOB_TOKEN \\
+       -F version=1.1.0 -F chart=@{archive.absolute()}
 
   # deploy an image that crashes, and read why it failed
-  export DAG_SERVER_URL={url} DAG_REPO_URL={job.project_url} DAG_JOB_ID={job.id} DAG_JOB_TOKEN={job.token}
-  dag deploy {{chart_folder}} --deploy-version 1.2.0 --set image.tag=crash
+  {program} deploy {chart} --deploy-version 1.2.0 --set image.tag=crash
 
   # what was written to the infrastructure repository
   git -C {world.repository.absolute()} log --stat

@@ -4,6 +4,7 @@ Rules over plain objects, from the Flux documentation (``spec/v1/gitrepositories
 ``spec/v2/helmreleases.md``) and the source of helm-controller and source-controller.
 """
 
+import posixpath
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,21 +41,40 @@ def source_hashes(chain: Chain) -> tuple[str, ...]:
     return tuple(digits for digits in found if digits)
 
 
-def obstacle(chain: Chain) -> Health | None:
-    """Why this chain can never carry our commit, which is known before anything is pushed; None when it can."""
+def takes_from_git(release: Object) -> bool:
+    return not spec(release).get("chartRef") and _source_ref(release).get("kind") == "GitRepository"
+
+
+def obstacle(chain: Chain, path: str) -> Health | None:
+    """Why this chain can never carry what is pushed to ``path``, known before it is pushed; None when it can."""
     release = chain.helm_release
     if release is None:
         return None
+    mistake = _mistake(release, path)
+    return failed(Reason.CONFIG_ERROR, f"{title(release)} {mistake}") if mistake else _suspended(chain)
+
+
+def _mistake(release: Object, path: str) -> str | None:
+    """With valuesFiles, source-controller replaces the build metadata of the version by the generation of the
+    HelmChart (``internal/controller/helmchart_controller.go``), so that new content would look like the old."""
     if spec(release).get("chartRef"):
-        return failed(
-            Reason.CONFIG_ERROR,
-            f"{title(release)} takes its chart from spec.chartRef, so a commit can not be followed to it;"
-            " use spec.chart with a GitRepository as its sourceRef",
+        return (
+            "takes its chart from spec.chartRef, so a commit can not be followed to it;"
+            " use spec.chart with a GitRepository as its sourceRef"
         )
-    kind = _source_ref(release).get("kind", "nothing")
-    if kind != "GitRepository":
-        return failed(Reason.CONFIG_ERROR, f"{title(release)} takes its chart from {kind}, not from a GitRepository")
-    return _suspended(chain)
+    if not takes_from_git(release):
+        return f"takes its chart from {_source_ref(release).get('kind', 'nothing')}, not from a GitRepository"
+    folder = str(_chart_template(release).get("chart", ""))
+    if _plain(folder) != _plain(path):
+        return f"takes its chart from the folder {folder[:200]!r}, not from {path!r}; make path and spec.chart agree"
+    if spec(release).get("kubeConfig"):
+        return "deploys to another cluster (spec.kubeConfig), whose pods can not be seen here; follow it there"
+    if _chart_template(release).get("valuesFiles") and _strategy(release) != "Revision":
+        return (
+            "has valuesFiles, with which Flux drops the part of the version that tells contents apart;"
+            " set reconcileStrategy: Revision in spec.chart.spec"
+        )
+    return None
 
 
 def judge(chain: Chain, goal: Goal, known_good: Collection[str]) -> Health:
@@ -71,7 +91,7 @@ def judge(chain: Chain, goal: Goal, known_good: Collection[str]) -> Health:
         return is_ours(version, goal, known_good, chain)
 
     return (
-        obstacle(chain)
+        obstacle(chain, goal.path)
         or flux_release.superseded(release, ours, _revision_before(goal))
         or _fetching(chain.git_repository, goal, known_good)
         or _building(chain, goal, known_good)
@@ -86,7 +106,7 @@ def is_ours(version: object, goal: Goal, known_good: Collection[str], chain: Cha
     ``.<generation>`` when there are valuesFiles (source-controller ``internal/helm/chart/builder_local.go``).
     """
     text = str(version or "")
-    if _strategy(chain) != "Revision":
+    if _strategy(chain.helm_release or {}) != "Revision":
         return text == goal.chart_version
     number, _, metadata = text.partition("+")
     digits = metadata.split(".")[0]
@@ -167,13 +187,20 @@ def _revision_before(goal: Goal) -> int | None:
 
 
 def _source_ref(release: Object) -> Mapping[str, Any]:
-    chart = (spec(release).get("chart") or {}).get("spec") or {}
-    return dict(chart.get("sourceRef") or {})
+    return dict(_chart_template(release).get("sourceRef") or {})
 
 
-def _strategy(chain: Chain) -> str:
-    chart = (spec(chain.helm_release or {}).get("chart") or {}).get("spec") or {}
-    return str(chart.get("reconcileStrategy") or "ChartVersion")
+def _strategy(release: Object) -> str:
+    return str(_chart_template(release).get("reconcileStrategy") or "ChartVersion")
+
+
+def _chart_template(release: Object) -> Mapping[str, Any]:
+    return dict((spec(release).get("chart") or {}).get("spec") or {})
+
+
+def _plain(folder: str) -> str:
+    """The same folder in one spelling: relative to the root of the repository, as source-controller reads it."""
+    return posixpath.normpath(f"/{folder}").lstrip("/")
 
 
 def _fetched(repository: Object | None) -> str | None:

@@ -25,7 +25,7 @@ class FluxRollout:
 
     def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
         release = _one(seen, self._release)
-        if release is None or flux.obstacle(flux.Chain(None, None, release)):
+        if release is None or not flux.takes_from_git(release):
             return (self._release,)
         return (self._release, _repository(release), _chart(release))
 
@@ -41,8 +41,8 @@ class FluxRollout:
         release = _one(seen, self._release)
         return (_repository(release), self._release) if release else ()
 
-    def obstacle(self, seen: Snapshot) -> Health | None:
-        return flux.obstacle(self._chain(seen))
+    def obstacle(self, seen: Snapshot, path: str) -> Health | None:
+        return flux.obstacle(self._chain(seen), path)
 
     def baseline(self, seen: Snapshot) -> Baseline:
         release = _one(seen, self._release)

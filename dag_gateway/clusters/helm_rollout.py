@@ -46,8 +46,12 @@ class HelmRollout:
     def nudged(self, seen: Snapshot) -> tuple[Selection, ...]:
         return ()
 
-    def obstacle(self, seen: Snapshot) -> Health | None:
-        """Also what makes ``released`` fail: nothing is known of a release whose record can not be read."""
+    def obstacle(self, seen: Snapshot, path: str) -> Health | None:
+        """Who installs the release, and from where, is not known here: any path will do."""
+        return self._unreadable(seen)
+
+    def _unreadable(self, seen: Snapshot) -> Health | None:
+        """Nothing is known of a release whose record can not be read."""
         try:
             self._objects_of(self._decoded_from(seen))
         except UnreadableRelease as error:
@@ -62,7 +66,7 @@ class HelmRollout:
         return ()
 
     def released(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> Health:
-        return self.obstacle(seen) or helm_release.judge(self._releases(seen), goal)
+        return self._unreadable(seen) or helm_release.judge(self._releases(seen), goal)
 
     def since(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> datetime | None:
         releases = self._releases(seen)
@@ -93,7 +97,7 @@ class HelmRollout:
 
     def _releases(self, seen: Snapshot) -> list[Release]:
         """Newest first; none while they are not read in full, or where they can not be read."""
-        return [] if self.obstacle(seen) else self._decoded_from(seen)
+        return [] if self._unreadable(seen) else self._decoded_from(seen)
 
     def _decoded_from(self, seen: Snapshot) -> list[Release]:
         """Each version of a Secret is decoded once. Raises UnreadableRelease."""

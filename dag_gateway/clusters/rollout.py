@@ -27,8 +27,8 @@ class Rollout(Protocol):
         """The objects whose annotation asks the tracker's controller to look at once, in this order."""
         ...
 
-    def obstacle(self, seen: Snapshot) -> Health | None:
-        """A FAILED that is certain before anything is pushed; None when nothing stands in the way."""
+    def obstacle(self, seen: Snapshot, path: str) -> Health | None:
+        """A FAILED that is certain before anything is pushed to ``path``; None when nothing stands in the way."""
         ...
 
     def baseline(self, seen: Snapshot) -> Baseline:

@@ -45,15 +45,16 @@ class Clusters:
     ) -> None:
         await self._stack.aclose()
 
-    async def baseline(self, target: Target) -> Baseline:
-        """What runs at ``target`` now; empty where there is no release yet.
+    async def baseline(self, target: Target, path: str) -> Baseline:
+        """What runs at ``target`` now; empty where there is no release yet. ``path`` is where the chart will be pushed.
 
         Asks once. Raises ClusterUnreachable when the cluster does not answer, and StepFailed when this target can
-        never be followed as things are: suspended, of a kind that is not supported, not permitted, not installed.
+        never be followed as things are: suspended, fed from elsewhere, of a kind that is not supported, not permitted,
+        not installed.
         """
         api, rollout = await self._api(target.cluster), _rollout(target)
         seen = await _read(api, rollout)
-        obstacle = rollout.obstacle(seen)
+        obstacle = rollout.obstacle(seen, path)
         if obstacle is not None:
             raise StepFailed(obstacle.reason or Reason.CONFIG_ERROR, obstacle.message)
         for selection in rollout.running(seen):

@@ -1,5 +1,6 @@
 """Accepting an upload: from a verified job and a checked chart to a stored deployment."""
 
+import asyncio
 import hashlib
 import os
 from dataclasses import dataclass
@@ -43,12 +44,17 @@ class Acceptance:
 
     async def accept(self, upload: Upload) -> Deployment:
         """Store the upload and wake the runner. The same upload again is the same deployment. Raises KeyReused."""
-        deployment = _deployment(upload, self._clock.now())
-        archive = pack(upload.chart.metadata.name, upload.chart.files)
+        # A thread: digests and compression of a chart of the largest size take seconds.
+        deployment, archive = await asyncio.to_thread(_prepared, upload, self._clock.now())
         news = status_news(deployment, deployment.accepted_at)
-        stored = await self._store.accept(deployment, archive, news, _key(upload))
+        stored = await self._store.accept(deployment, archive, news, _key(upload, deployment.chart_digest))
         self._signals.wake(ACCEPTED)
         return stored
+
+
+def _prepared(upload: Upload, now: datetime) -> tuple[Deployment, bytes]:
+    """The deployment to be, and its chart as a .tgz."""
+    return _deployment(upload, now), pack(upload.chart.metadata.name, upload.chart.files)
 
 
 def _deployment(upload: Upload, now: datetime) -> Deployment:
@@ -70,10 +76,10 @@ def _deployment(upload: Upload, now: datetime) -> Deployment:
     )
 
 
-def _key(upload: Upload) -> IdempotencyKey | None:
+def _key(upload: Upload, digest: str) -> IdempotencyKey | None:
     if upload.idempotency_key is None:
         return None
-    asked = "\0".join((upload.environment, upload.version, upload.chart.digest))
+    asked = "\0".join((upload.environment, upload.version, digest))
     return IdempotencyKey(upload.idempotency_key, hashlib.sha256(asked.encode()).hexdigest())
 
 

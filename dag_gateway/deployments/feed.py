@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from weakref import WeakValueDictionary
 
+import structlog
+
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.event import Event, EventKind, News, sse, target_news
-from dag_gateway.store import DeploymentStore
+from dag_gateway.store import DeploymentStore, StoreUnavailable
 
 from .signals import Signals
 
+log = structlog.get_logger(__name__)
+
 HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
-COME_BACK = b": the gateway is restarting\nretry: 1000\n\n"
+COME_BACK = b": this stream ends here; it goes on when you come back\nretry: 1000\n\n"
 
 
 class Feed:
@@ -53,7 +57,12 @@ class Feed:
         for frame in first:
             yield frame
         while True:
-            changed = await channel.read()
+            try:
+                changed = await channel.read()
+            except StoreUnavailable as error:
+                log.warning("an event stream was cut short", why=error.message)
+                yield COME_BACK
+                return
             while position < len(channel.frames):
                 yield channel.frames[position]
                 position += 1

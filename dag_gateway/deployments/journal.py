@@ -26,6 +26,11 @@ class Journal:
         self._signals = signals
         self._clock = clock
 
+    async def reload(self) -> None:
+        """Take over what the store has: after a write that failed only the store can tell where things stand."""
+        self.deployment = (await self._store.get(self.deployment.id)).deployment
+        self.resumed = True
+
     async def move(self, moved: Deployment) -> None:
         """Record a new status. Raises LostRace."""
         await self._record(moved, status_news(moved, self._clock.now()))

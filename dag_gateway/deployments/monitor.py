@@ -70,7 +70,8 @@ def _seconds_left(target: Target, journal: Journal, tools: Tools) -> float:
 def _goal(deployment: Deployment, state: TargetState) -> Goal:
     if deployment.commit is None or deployment.chart_version is None:
         raise ValueError(f"deployment {deployment.id} is monitored before it was pushed")
-    return Goal(deployment.commit, deployment.chart_name, deployment.chart_version, state.baseline)
+    where = deployment.destination.path
+    return Goal(deployment.commit, where, deployment.chart_name, deployment.chart_version, state.baseline)
 
 
 def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable[bool]]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from dag_gateway.errors import Temporary
+from dag_gateway.errors import GatewayError, Temporary
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.store import LostRace, StoreUnavailable
@@ -43,7 +43,15 @@ async def advance(journal: Journal, tools: Tools) -> None:
 
     Raises LostRace when somebody else carries the deployment on, Temporary when it should be tried again later.
     """
-    await journal.move(await _step(journal, tools))
+    moved = await _step(journal, tools)
+    try:
+        await journal.move(moved)
+    except GatewayError:
+        raise
+    except Exception:
+        # Trying again would meet the same text or number that the database does not take, for ever.
+        log.exception("a move could not be recorded", deployment=moved.id, status=moved.status)
+        await journal.move(_failed_here(journal.deployment))
 
 
 async def _step(journal: Journal, tools: Tools) -> Deployment:
@@ -61,6 +69,8 @@ async def _step(journal: Journal, tools: Tools) -> Deployment:
     except Exception:
         deployment = journal.deployment
         log.exception("a step failed unexpectedly", deployment=deployment.id, status=deployment.status)
-        return deployment.failed(
-            Reason.INTERNAL, f"the gateway failed while {deployment.status}; its log has the details"
-        )
+        return _failed_here(deployment)
+
+
+def _failed_here(deployment: Deployment) -> Deployment:
+    return deployment.failed(Reason.INTERNAL, f"the gateway failed while {deployment.status}; its log has the details")

@@ -1,13 +1,14 @@
 """Carries every accepted deployment to its end: picks up from the store, one lane per environment until the push."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
 import structlog
 
 from dag_gateway.errors import Temporary
-from dag_gateway.model.deployment import BEFORE_PUSH, Deployment
-from dag_gateway.store import LostRace, StoreUnavailable
+from dag_gateway.model.deployment import BEFORE_PUSH, Deployment, Status
+from dag_gateway.store import DeploymentNotFound, LostRace
 
 from .journal import Journal, environment_key
 from .pipeline import advance
@@ -39,47 +40,41 @@ class Runner:
                 resumed = False
                 await ticket.wait()
 
-    async def _accepted(self) -> list[Deployment]:
+    async def _accepted(self) -> Sequence[Deployment]:
         pauses = _Pauses(self._tools)
         while True:
             try:
-                return list(await self._tools.store.unfinished(after=self._picked_up))
-            except StoreUnavailable as error:
+                return await self._tools.store.unfinished(after=self._picked_up)
+            except Exception as error:
                 await pauses.after(error)
 
     async def _carry(self, deployment: Deployment, *, resumed: bool) -> None:
-        tools, pauses = self._tools, _Pauses(self._tools)
-        while not deployment.status.terminal:
-            journal = Journal(deployment, tools.store, tools.signals, tools.clock, resumed=resumed)
-            try:
-                return await self._to_the_end(journal)
-            except LostRace as error:
-                log.warning("left to whoever moved it", deployment=deployment.id, why=error.message)
-                return None
-            except Temporary as error:
-                await pauses.after(error)
-            except Exception as error:
-                log.exception("a deployment could not be carried on; trying again", deployment=deployment.id)
-                await pauses.after(error)
-            # Whether the last write arrived is not known: only the store can tell where the deployment stands.
-            deployment, resumed = await self._reload(deployment), True
-        return None
+        tools = self._tools
+        journal = Journal(deployment, tools.store, tools.signals, tools.clock, resumed=resumed)
+        try:
+            if deployment.status in BEFORE_PUSH:
+                # Held through every pause: otherwise a later deployment would be pushed first, and overwritten.
+                async with self._lane(deployment):
+                    await self._advance_until(journal, lambda status: status not in BEFORE_PUSH)
+            await self._advance_until(journal, lambda status: status.terminal)
+        except (LostRace, DeploymentNotFound) as error:
+            log.warning("left to whoever moved it", deployment=deployment.id, why=error.message)
 
-    async def _reload(self, deployment: Deployment) -> Deployment:
-        pauses = _Pauses(self._tools)
-        while True:
+    async def _advance_until(self, journal: Journal, reached: Callable[[Status], bool]) -> None:
+        """Go on until the status is ``reached``, however often it takes. Raises LostRace or DeploymentNotFound."""
+        pauses, in_doubt = _Pauses(self._tools), False
+        while not reached(journal.deployment.status):
             try:
-                return (await self._tools.store.get(deployment.id)).deployment
-            except StoreUnavailable as error:
-                await pauses.after(error)
-
-    async def _to_the_end(self, journal: Journal) -> None:
-        if journal.deployment.status in BEFORE_PUSH:
-            async with self._lane(journal.deployment):
-                while journal.deployment.status in BEFORE_PUSH:
+                if in_doubt:
+                    await journal.reload()
+                    in_doubt = False
+                else:
                     await advance(journal, self._tools)
-        while not journal.deployment.status.terminal:
-            await advance(journal, self._tools)
+            except (LostRace, DeploymentNotFound):
+                raise
+            except Exception as error:
+                in_doubt = True
+                await pauses.after(error, deployment=journal.deployment.id)
 
     def _lane(self, deployment: Deployment) -> asyncio.Lock:
         """asyncio's lock is first come, first served: the order of acceptance becomes the order of pushes."""
@@ -97,7 +92,9 @@ class _Pauses:
         self._clock = tools.clock
         self._next = _FIRST_PAUSE
 
-    async def after(self, error: Exception) -> None:
-        log.warning("going on later", seconds=self._next, why=str(error))
+    async def after(self, error: Exception, **about: str) -> None:
+        """Tell what went wrong and wait; with a traceback where nobody expected it."""
+        unexpected = None if isinstance(error, Temporary) else error
+        log.warning("going on later", seconds=self._next, why=str(error), exc_info=unexpected, **about)
         await self._clock.sleep(self._next)
         self._next = min(2 * self._next, _LONGEST_PAUSE)

@@ -61,7 +61,7 @@ async def _baseline(state: TargetState, deployment: Deployment, tools: Tools) ->
     give_up = min(waiting_until, target.deadline(deployment.accepted_at).timestamp())
     while True:
         try:
-            return await tools.clusters.baseline(target)
+            return await tools.clusters.baseline(target, deployment.destination.path)
         except ClusterUnreachable as error:
             if tools.clock.now().timestamp() + pause > give_up:
                 raise StepFailed(Reason.UNREACHABLE, f"{error.message}; nothing was pushed") from error

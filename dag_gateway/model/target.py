@@ -157,9 +157,10 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What has to be proven at a target: this chart, at this version, from this commit of the IaC repository."""
+    """What has to be proven at a target: this chart, at this version, from ``path`` of this commit of the IaC repository."""
 
     commit: str
+    path: str
     chart_name: str
     chart_version: str
     baseline: Baseline | None = None

@@ -23,7 +23,7 @@ from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster as flux
 from tests.fakes.cluster_api import api_of
 from tests.fakes.fast_clock import FastClock
-from tests.fakes.flux_cluster import GOAL, OURS, TARGET, is_ours
+from tests.fakes.flux_cluster import PATH, GOAL, OURS, TARGET, is_ours
 from tests.fakes.followed import followed
 
 
@@ -44,12 +44,12 @@ async def cluster() -> AsyncIterator[tuple[SimulatedCluster, Clusters]]:
 
 async def test_the_baseline_is_what_flux_released_last() -> None:
     async with cluster() as (_, clusters):
-        assert await clusters.baseline(TARGET) == Baseline("1.0.0", 1)
+        assert await clusters.baseline(TARGET, PATH) == Baseline("1.0.0", 1)
 
 
 async def test_a_helm_release_that_does_not_exist_yet_is_a_fine_baseline() -> None:
     async with simulated_cluster(controllers=False) as sim, opened(sim) as clusters:
-        assert await clusters.baseline(TARGET) == Baseline()
+        assert await clusters.baseline(TARGET, PATH) == Baseline()
 
 
 async def test_a_helm_release_that_has_released_nothing_is_an_empty_baseline() -> None:
@@ -58,14 +58,14 @@ async def test_a_helm_release_that_has_released_nothing_is_an_empty_baseline() -
         obj = sim.store.get(kinds.HELM_RELEASE, "shop", "web")
         assert obj is not None
         await sim.apply({**obj, "status": {}})
-        assert await clusters.baseline(TARGET) == Baseline()
+        assert await clusters.baseline(TARGET, PATH) == Baseline()
 
 
 async def test_a_suspended_source_is_told_before_the_push() -> None:
     async with cluster() as (sim, clusters):
         await flux.git_repository(sim, OURS, suspend=True)
         with pytest.raises(StepFailed, match=r"GitRepository flux-system/iac is suspended") as caught:
-            await clusters.baseline(TARGET)
+            await clusters.baseline(TARGET, PATH)
 
     assert caught.value.reason is Reason.SUSPENDED
 
@@ -74,7 +74,7 @@ async def test_a_release_from_an_oci_repository_is_told_before_the_push() -> Non
     async with cluster() as (sim, clusters):
         await flux.helm_release(sim, {"1.0.0": "deployed"}, chart=None, chartRef={"kind": "OCIRepository", "name": "w"})
         with pytest.raises(StepFailed, match=r"takes its chart from spec.chartRef") as caught:
-            await clusters.baseline(TARGET)
+            await clusters.baseline(TARGET, PATH)
 
     assert caught.value.reason is Reason.CONFIG_ERROR
 
@@ -86,7 +86,7 @@ async def test_a_missing_permission_is_told_before_the_push(plural: str, group: 
     async with cluster() as (sim, clusters):
         sim.faults.forbidden.add(("list", plural))
         with pytest.raises(StepFailed, match=rf'apiGroups: \["{group}"\], resources: \["{plural}"\]') as caught:
-            await clusters.baseline(TARGET)
+            await clusters.baseline(TARGET, PATH)
 
     assert caught.value.reason is Reason.CONFIG_ERROR
 
@@ -95,23 +95,23 @@ async def test_a_cluster_without_flux_is_told_before_the_push() -> None:
     async with cluster() as (sim, clusters):
         sim.faults.missing_groups.add("helm.toolkit.fluxcd.io")
         with pytest.raises(StepFailed, match=r"does not know HelmRelease .*`flux install`"):
-            await clusters.baseline(TARGET)
+            await clusters.baseline(TARGET, PATH)
 
 
 async def test_a_cluster_that_is_away_may_be_asked_again() -> None:
     async with cluster() as (sim, clusters):
         sim.unavailable = True
         with pytest.raises(ClusterUnreachable, match=r"cluster production does not answer"):
-            await clusters.baseline(TARGET)
+            await clusters.baseline(TARGET, PATH)
         sim.unavailable = False
-        assert await clusters.baseline(TARGET) == Baseline("1.0.0", 1)
+        assert await clusters.baseline(TARGET, PATH) == Baseline("1.0.0", 1)
 
 
 async def test_a_tracker_that_is_not_supported_is_named() -> None:
     target = replace(TARGET, tracker=Tracker.ARGOCD)
     async with cluster() as (_, clusters):
         with pytest.raises(StepFailed, match=r"the tracker argocd is not supported; use flux or helm"):
-            await clusters.baseline(target)
+            await clusters.baseline(target, PATH)
         told = [health async for health in clusters.follow(target, GOAL, is_ours)]
 
     assert [(health.verdict, health.reason) for health in told] == [(Verdict.FAILED, Reason.CONFIG_ERROR)]
@@ -128,7 +128,7 @@ async def test_a_kubeconfig_that_is_missing_fails_the_rollout(tmp_path: Path) ->
 
 async def test_all_targets_of_a_cluster_share_one_connection() -> None:
     async with cluster() as (_, clusters):
-        assert await asyncio.gather(*[clusters.baseline(TARGET) for _ in range(3)]) == [Baseline("1.0.0", 1)] * 3
+        assert await asyncio.gather(*[clusters.baseline(TARGET, PATH) for _ in range(3)]) == [Baseline("1.0.0", 1)] * 3
 
 
 async def test_a_cluster_that_goes_away_is_unknown_until_it_is_back() -> None:

@@ -9,9 +9,10 @@ from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Baseline, Goal
 from tests.fakes.kubernetes_objects import load
 
+PATH = "clusters/production/web"
 OURS = "c0ffee" + "0" * 34
 OLD = "badc0de" + "0" * 33
-GOAL = Goal(OURS, "web", "1.1.0", Baseline("1.0.0", 1))
+GOAL = Goal(OURS, PATH, "web", "1.1.0", Baseline("1.0.0", 1))
 RELEASE = "HelmRelease shop/web"
 
 
@@ -147,17 +148,70 @@ def test_what_waiting_can_not_mend_has_failed(state: str, reason: Reason, messag
 
 @pytest.mark.parametrize(("state", "reason", "message"), OBSTACLES)
 def test_an_obstacle_is_known_before_the_push(state: str, reason: Reason, message: str) -> None:
-    assert flux.obstacle(chain(state)) == failed(reason, message)
+    assert flux.obstacle(chain(state), PATH) == failed(reason, message)
 
 
 @pytest.mark.parametrize("state", ["old-healthy", "no-release", "upgrade-failed-before"])
 def test_a_chain_that_can_carry_a_commit_is_no_obstacle(state: str) -> None:
-    assert flux.obstacle(chain(state)) is None
+    assert flux.obstacle(chain(state), PATH) is None
+
+
+MISTAKES = [
+    (
+        {"chart": "clusters/production/api"},
+        {},
+        "takes its chart from the folder 'clusters/production/api', not from 'clusters/production/web';"
+        " make path and spec.chart agree",
+    ),
+    (
+        {"valuesFiles": ["clusters/production/web/values-prod.yaml"]},
+        {},
+        "has valuesFiles, with which Flux drops the part of the version that tells contents apart;"
+        " set reconcileStrategy: Revision in spec.chart.spec",
+    ),
+    (
+        {},
+        {"kubeConfig": {"secretRef": {"name": "edge"}}},
+        r"deploys to another cluster (spec.kubeConfig), whose pods can not be seen here; follow it there",
+    ),
+]
+
+
+def changed(state: str, template: dict[str, Any], **fields: Any) -> Chain:
+    """The chain with changes to the chart template and the spec of its HelmRelease."""
+    made = chain(state)
+    assert made.helm_release is not None
+    made.helm_release["spec"]["chart"]["spec"].update(template)
+    made.helm_release["spec"].update(fields)
+    return made
+
+
+@pytest.mark.parametrize(("template", "fields", "words"), MISTAKES)
+def test_a_release_that_is_fed_otherwise_never_proves_ours(
+    template: dict[str, Any], fields: dict[str, Any], words: str
+) -> None:
+    fed_otherwise = changed("deployed", template, **fields)
+
+    assert flux.obstacle(fed_otherwise, PATH) == failed(Reason.CONFIG_ERROR, f"{RELEASE} {words}")
+    assert flux.judge(fed_otherwise, GOAL, [OURS]) == failed(Reason.CONFIG_ERROR, f"{RELEASE} {words}")
+
+
+@pytest.mark.parametrize(
+    "spelling", ["./clusters/production/web", "/clusters/production/web/", "clusters//production/web"]
+)
+def test_one_folder_may_be_spelled_in_many_ways(spelling: str) -> None:
+    assert flux.judge(changed("deployed", {"chart": spelling}), GOAL, [OURS]).verdict is Verdict.HEALTHY
+
+
+def test_values_files_are_no_obstacle_where_the_commit_is_in_the_version() -> None:
+    with_files = changed("revision-deployed", {"valuesFiles": ["values-prod.yaml"]})
+
+    assert flux.judge(with_files, GOAL, [OURS]).verdict is Verdict.HEALTHY
 
 
 def test_a_descendant_of_our_commit_proves_as_well_as_ours() -> None:
     moved = chain("deployed")
-    later = Goal("1" * 40, "web", "1.1.0", Baseline())
+    later = Goal("1" * 40, PATH, "web", "1.1.0", Baseline())
 
     assert flux.judge(moved, later, ["1" * 40]).verdict is Verdict.PROGRESSING
     assert flux.judge(moved, later, ["1" * 40, OURS]).verdict is Verdict.HEALTHY
@@ -168,20 +222,20 @@ def test_with_the_strategy_revision_the_commit_in_the_version_proves() -> None:
 
 
 def test_with_the_strategy_revision_flux_replaces_our_own_build_metadata() -> None:
-    stamped = Goal(OURS, "web", "1.1.0+12345678", Baseline("1.0.0", 1))
+    stamped = Goal(OURS, PATH, "web", "1.1.0+12345678", Baseline("1.0.0", 1))
 
     assert judge("revision-deployed", stamped).verdict is Verdict.HEALTHY
 
 
 @pytest.mark.parametrize("baseline", [None, Baseline("1.2.0", 2)])
 def test_the_same_version_from_before_the_push_is_not_superseded(baseline: Baseline | None) -> None:
-    health = judge("superseded", Goal(OURS, "web", "1.1.0", baseline))
+    health = judge("superseded", Goal(OURS, PATH, "web", "1.1.0", baseline))
 
     assert health.verdict is Verdict.PROGRESSING
 
 
 def test_without_any_release_before_every_revision_is_from_after_the_push() -> None:
-    assert judge("superseded", Goal(OURS, "web", "1.1.0", Baseline())).reason is Reason.SUPERSEDED
+    assert judge("superseded", Goal(OURS, PATH, "web", "1.1.0", Baseline())).reason is Reason.SUPERSEDED
 
 
 def test_ours_released_twice_is_not_superseded_by_itself() -> None:

@@ -47,10 +47,10 @@ async def following(sim: SimulatedCluster) -> AsyncIterator[Followed]:
 
 async def test_the_baseline_is_the_newest_revision() -> None:
     async with simulated_cluster(controllers=False) as sim, opened(sim) as clusters:
-        assert await clusters.baseline(TARGET) == Baseline()
+        assert await clusters.baseline(TARGET, "clusters/web") == Baseline()
         await release(sim, 9, "0.9.0", "superseded")
         await release(sim, 10, "1.0.0", "deployed", manifest_deployment("web:1"))
-        assert await clusters.baseline(TARGET) == Baseline("1.0.0", 10)
+        assert await clusters.baseline(TARGET, "clusters/web") == Baseline("1.0.0", 10)
 
 
 async def test_a_release_that_can_not_be_read_is_told_before_the_push() -> None:
@@ -59,7 +59,7 @@ async def test_a_release_that_can_not_be_read_is_told_before_the_push() -> None:
         with pytest.raises(
             StepFailed, match=r"Secret sh.helm.release.v1.web.v1 does not hold a Helm release"
         ) as caught:
-            await clusters.baseline(TARGET)
+            await clusters.baseline(TARGET, "clusters/web")
 
     assert caught.value.reason is Reason.CONFIG_ERROR
 
@@ -68,7 +68,7 @@ async def test_missing_permission_to_read_releases_is_told_before_the_push() -> 
     async with simulated_cluster(controllers=False) as sim, opened(sim) as clusters:
         sim.faults.forbidden.add(("list", "secrets"))
         with pytest.raises(StepFailed, match=r'resources: \["secrets"\], verbs: \["list", "watch"\]'):
-            await clusters.baseline(TARGET)
+            await clusters.baseline(TARGET, "clusters/web")
 
 
 async def test_a_release_is_proven_by_its_record_and_the_objects_of_its_manifest() -> None:

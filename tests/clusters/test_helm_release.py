@@ -12,7 +12,7 @@ from dag_gateway.model.health import failed, healthy, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Baseline, Goal
 
-GOAL = Goal("c0ffee", "web", "1.1.0", Baseline("1.0.0", 1))
+GOAL = Goal("c0ffee", "clusters/web", "web", "1.1.0", Baseline("1.0.0", 1))
 
 
 def record(revision: int = 2, version: str = "1.1.0", status: str = "deployed", **info: str) -> dict[str, Any]:

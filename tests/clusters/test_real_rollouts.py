@@ -84,7 +84,7 @@ class Production:
 
     async def deployed(self, version: str, image: str) -> list[Health]:
         """Pushes a chart and follows it to its end; what was told on the way."""
-        baseline = await self.clusters.baseline(TARGET)
+        baseline = await self.clusters.baseline(TARGET, FOLDER)
         commit = rival_commit(self.bare, self.worktree, chart(version, image))
         return await self.follow(commit, version, baseline)
 
@@ -92,7 +92,7 @@ class Production:
         async def contains(other: str) -> bool:
             return other == commit
 
-        goal = Goal(commit, "web", version, baseline)
+        goal = Goal(commit, FOLDER, "web", version, baseline)
         async with followed(self.clusters.follow(replace(TARGET, nudge=True), goal, contains)) as rollout:
             await rollout.end()
         return rollout.told
@@ -123,7 +123,7 @@ async def test_an_upgrade_is_proven_and_the_old_release_never_counts(production:
 
     assert (told[-1].verdict, told[-1].message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
     assert {health.verdict for health in told[:-1]} == {Verdict.PROGRESSING}
-    assert await production.clusters.baseline(TARGET) == Baseline("1.1.0", 2)
+    assert await production.clusters.baseline(TARGET, FOLDER) == Baseline("1.1.0", 2)
 
 
 @pytest.mark.parametrize(

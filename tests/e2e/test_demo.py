@@ -1,6 +1,7 @@
 """``dag demo``: what a newcomer sees first."""
 
 import asyncio
+import json
 import re
 import signal
 import subprocess
@@ -32,13 +33,19 @@ async def test_it_stays_up_with_commands_that_work_until_it_is_told_to_end(tmp_p
         lines.append(line.decode())
         if "Everything stays up" in lines[-1]:
             break
-    commands = [line.strip() for line in "".join(lines).replace("\\\n", "").splitlines() if "curl -s" in line]
-    values = await _shell(next(command for command in commands if "get/values" in command))
-    assert b'"replicaCount":2' in values.replace(b" ", b"")
-    assert b"deploymentId" in await _shell(next(command for command in commands if "api/deploy " in command))
+    script = [line.strip() for line in "".join(lines).replace("\\\n", "").splitlines()]
+    job = "; ".join(line for line in script if line.startswith("export "))
+    values = await _shell(f"{job}; {_command(script, 'get/values')}")
+    assert json.loads(values)["replicaCount"] == 2
+    assert b"deploymentId" in await _shell(f"{job}; {_command(script, 'api/deploy ')}")
+    assert b"[hello-web] deploy 1.0.0" in await _shell(_command(script, "git -C"))
     demo.send_signal(signal.SIGINT)
     assert await demo.wait() == 0
     assert (tmp_path / "gateway.log").read_text()
+
+
+def _command(script: list[str], words: str) -> str:
+    return next(line for line in script if words in line)
 
 
 async def _shell(command: str) -> bytes:

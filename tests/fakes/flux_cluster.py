@@ -8,9 +8,10 @@ from dag_gateway.simulator.cluster import SimulatedCluster
 from dag_gateway.simulator.keys import key_of
 
 OLD = "badc0de" + "0" * 33
+PATH = "clusters/production/web"
 OURS = "c0ffee" + "0" * 34
 TARGET = Target("production", "shop", "web", Tracker.FLUX, "shop", "web")
-GOAL = Goal(OURS, "web", "1.1.0", Baseline("1.0.0", 1))
+GOAL = Goal(OURS, PATH, "web", "1.1.0", Baseline("1.0.0", 1))
 LABELS = {"helm.toolkit.fluxcd.io/name": "web", "helm.toolkit.fluxcd.io/namespace": "shop"}
 _SOURCE = "source.toolkit.fluxcd.io/v1"
 
@@ -49,7 +50,7 @@ async def git_repository(sim: SimulatedCluster, commit: str, **spec: Any) -> Non
 async def helm_chart(sim: SimulatedCluster, commit: str, version: str, **spec: Any) -> None:
     meta = {"name": "shop-web", "namespace": "flux-system"}
     artifact = {"revision": version, "lastUpdateTime": "2026-01-31T12:00:01Z"}
-    obj = {"apiVersion": _SOURCE, "kind": "HelmChart", "metadata": meta, "spec": {"chart": "clusters/web", **spec}}
+    obj = {"apiVersion": _SOURCE, "kind": "HelmChart", "metadata": meta, "spec": {"chart": PATH, **spec}}
     source = f"main@sha1:{commit}"
     await put(sim, obj, {"observedSourceArtifactRevision": source, "artifact": artifact, "conditions": [READY]})
 
@@ -63,7 +64,7 @@ async def helm_release(
         "apiVersion": "helm.toolkit.fluxcd.io/v2",
         "kind": "HelmRelease",
         "metadata": {"name": "web", "namespace": "shop"},
-        "spec": {"chart": {"spec": {"chart": "clusters/web", "sourceRef": reference}}, **spec},
+        "spec": {"chart": {"spec": {"chart": PATH, "sourceRef": reference}}, **spec},
     }
     history = [
         {"version": len(versions) - index, "chartName": "web", "chartVersion": version, "status": state}

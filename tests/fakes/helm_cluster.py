@@ -11,7 +11,7 @@ from dag_gateway.model.target import Baseline, Goal, Target, Tracker
 from dag_gateway.simulator.cluster import SimulatedCluster
 
 TARGET = Target("production", "shop", "web", Tracker.HELM, "shop", "web")
-GOAL = Goal("c0ffee", "web", "1.1.0", Baseline("1.0.0", 1))
+GOAL = Goal("c0ffee", "clusters/web", "web", "1.1.0", Baseline("1.0.0", 1))
 
 
 def release_secret(revision: int, version: str, status: str, *objects: dict[str, Any]) -> dict[str, Any]:
