@@ -4,7 +4,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from .inflate import Inflated
-from .limits import Limits
+from .limits import Limits, Meter
 from .paths import Claims, safe_path
 from .refusal import InvalidChart, shown
 from .tar import entries
@@ -17,10 +17,15 @@ def read_files(archive: BinaryIO | bytes, limits: Limits) -> dict[str, bytes]:
 
     Raises InvalidChart when the archive breaks a rule or has no ``Chart.yaml``, ChartTooLarge over a limit.
     """
+    return read_metered(archive, Meter(limits))
+
+
+def read_metered(archive: BinaryIO | bytes, meter: Meter) -> dict[str, bytes]:
+    """The same for one of several archives that share the limits of ``meter``."""
     source = BytesIO(archive) if isinstance(archive, bytes) else archive
     files: dict[str, bytes] = {}
-    claims = Claims()
-    for entry in entries(Inflated(source, limits.stream), limits):
+    claims = Claims(most=meter.limits.entries)
+    for entry in entries(Inflated(source, meter), meter):
         path = safe_path(entry.name)
         if entry.content is not None:
             files[_file_path(entry.name, path)] = entry.content

@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .archive import CHART_YAML, read_files
-from .limits import Limits
-from .refusal import InvalidChart, shown
+from .archive import CHART_YAML, read_metered
+from .limits import Limits, Meter
+from .refusal import ChartTooLarge, InvalidChart, shown
 from .yaml_json import read_mapping
 
 # Helm 4, pkg/chart/v2/dependency.go.
 _ALIAS = re.compile(r"[A-Za-z0-9_-]+")
 _FOLDER = "charts/"
+# Of all Chart.yaml in charts/ together: far more than a hundred charts have.
+_LONGEST_TOGETHER = 1024 * 1024
 
 
 def check_dependencies(document: Mapping[str, Any], api_version: str) -> None:
@@ -68,27 +70,33 @@ def _effective_name(entry: Mapping[str, Any]) -> str:
 
 
 def _vendored_names(files: Mapping[str, bytes], limits: Limits) -> Iterator[str]:
-    """The names that the charts in ``charts/`` give themselves; all archives share what ``limits`` allow for one."""
-    left = limits.unpacked
+    """The names that the charts in ``charts/`` give themselves."""
+    room = _LONGEST_TOGETHER
+    for where, chart_yaml in _vendored(files, limits):
+        room -= len(chart_yaml)
+        if room < 0:
+            raise ChartTooLarge(
+                f"with {shown(where)} the Chart.yaml in charts/ have more than {_LONGEST_TOGETHER} bytes"
+            )
+        yield str(read_mapping(chart_yaml, where, InvalidChart, unique_keys=False).get("name"))
+
+
+def _vendored(files: Mapping[str, bytes], limits: Limits) -> Iterator[tuple[str, bytes]]:
+    """Where each ``Chart.yaml`` in ``charts/`` stands, and it; all archives share what ``limits`` allow for one."""
+    meter = Meter(limits)
     for path, content in files.items():
         parts = path.removeprefix(_FOLDER).split("/")
         # Helm skips these (pkg/chart/v2/loader/load.go).
         if not path.startswith(_FOLDER) or parts[0].startswith(("_", ".")):
             continue
         if len(parts) == 1 and path.endswith(".tgz"):
-            nested = _nested(path, content, Limits(left, limits.file, limits.entries))
-            left -= sum(map(len, nested.values()))
-            yield _own_name(f"{path}: {CHART_YAML}", nested[CHART_YAML])
+            yield f"{path}: {CHART_YAML}", _nested(path, content, meter)[CHART_YAML]
         elif len(parts) == 2 and parts[1] == CHART_YAML:
-            yield _own_name(path, content)
+            yield path, content
 
 
-def _nested(path: str, content: bytes, limits: Limits) -> dict[str, bytes]:
+def _nested(path: str, content: bytes, meter: Meter) -> dict[str, bytes]:
     try:
-        return read_files(content, limits)
-    except InvalidChart as error:
-        raise InvalidChart(f"{shown(path)}: {error.message}") from error
-
-
-def _own_name(where: str, chart_yaml: bytes) -> str:
-    return str(read_mapping(chart_yaml, where, InvalidChart, unique_keys=False).get("name"))
+        return read_metered(content, meter)
+    except (InvalidChart, ChartTooLarge) as error:
+        raise type(error)(f"{shown(path)}: {error.message}") from error

@@ -3,10 +3,13 @@
 import zlib
 from typing import BinaryIO
 
+from .limits import Meter
 from .refusal import ChartTooLarge, InvalidChart
 
 _MAGIC = b"\x1f\x8b"
 _PIECE = 64 * 1024
+# Every member counts as so many bytes of the stream: an empty one costs time, too.
+_MEMBER_COST = 4096
 # "Expect a gzip header and trailer", see the manual of zlib, inflateInit2.
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
 
@@ -14,14 +17,13 @@ _GZIP_ONLY = 16 + zlib.MAX_WBITS
 class Inflated:
     """The content of a gzip stream of one or more members (RFC 1952, section 2.2).
 
-    No more than ``budget`` bytes are ever unpacked; what is over it raises ChartTooLarge. Anything that is not gzip,
+    No more is ever unpacked than ``meter`` has left; what is over it raises ChartTooLarge. Anything that is not gzip,
     before, between or behind the members, raises InvalidChart.
     """
 
-    def __init__(self, source: BinaryIO, budget: int) -> None:
+    def __init__(self, source: BinaryIO, meter: Meter) -> None:
         self._source = source
-        self._budget = budget
-        self._left = budget
+        self._meter = meter
         self._input = source.read(_PIECE)
         self._output = bytearray()
         self._member = zlib.decompressobj(_GZIP_ONLY)
@@ -44,7 +46,9 @@ class Inflated:
         self._input = self._input or self._source.read(_PIECE)
         if not self._input:
             raise InvalidChart("the gzip stream is cut off; upload the whole .tgz")
-        self._take(self._inflated())
+        piece = self._inflated()
+        self._count(len(piece))
+        self._output += piece
 
     def _next_member(self) -> None:
         self._input = self._member.unused_data or self._source.read(_PIECE)
@@ -53,6 +57,7 @@ class Inflated:
             return
         if not _MAGIC.startswith(self._input[:2]):
             raise InvalidChart("there is something behind the end of the gzip stream")
+        self._count(_MEMBER_COST)
         self._member = zlib.decompressobj(_GZIP_ONLY)
 
     def _inflated(self) -> bytes:
@@ -63,8 +68,8 @@ class Inflated:
         self._input = self._member.unconsumed_tail
         return piece
 
-    def _take(self, piece: bytes) -> None:
-        self._left -= len(piece)
-        if self._left < 0:
-            raise ChartTooLarge(f"the chart unpacks to more than {self._budget} bytes, headers included")
-        self._output += piece
+    def _count(self, size: int) -> None:
+        self._meter.stream += size
+        limit = self._meter.limits.stream
+        if self._meter.stream > limit:
+            raise ChartTooLarge(f"the chart unpacks to more than {limit} bytes, headers included")

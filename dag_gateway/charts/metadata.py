@@ -9,7 +9,7 @@ from .dependencies import check_dependencies
 from .refusal import InvalidChart, shown
 from .yaml_json import read_mapping
 
-_LONGEST_FILE = 1024 * 1024
+_LONGEST_FILE = 256 * 1024
 _LONGEST_NAME = 250
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _NUMBER = r"(?:0|[1-9][0-9]*)"
@@ -23,7 +23,11 @@ _VERSION = re.compile(
 
 def parse_metadata(chart_yaml: bytes) -> Metadata:
     """What the gateway uses of ``Chart.yaml``; InvalidChart names the key and the rule that it breaks."""
-    document = read_chart_yaml(chart_yaml)
+    return metadata_of(read_chart_yaml(chart_yaml))
+
+
+def metadata_of(document: dict[str, Any]) -> Metadata:
+    """The same of a ``Chart.yaml`` that was read already."""
     api_version = _api_version(document)
     _check_type(document, api_version)
     check_dependencies(document, api_version)

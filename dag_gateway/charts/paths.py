@@ -4,10 +4,11 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from .refusal import InvalidChart, shown
+from .refusal import ChartTooLarge, InvalidChart, shown
 
 _LONGEST_PATH = 1024
 _LONGEST_PART = 255
+_DEEPEST = 32
 # Control and format characters, line and paragraph separators: invisible, or read as something else.
 _UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 # What Windows and macOS take for a .git folder, too (git, "core.protectNTFS").
@@ -43,6 +44,8 @@ def _broken_rule(text: str) -> str | None:
         return "it has a backslash"
     if len(text.encode()) > _LONGEST_PATH:
         return f"it is longer than {_LONGEST_PATH} bytes"
+    if len(_parts(text)) > _DEEPEST:
+        return f"it has more than {_DEEPEST} parts"
     return next((rule for rule in map(_broken_part_rule, _parts(text)) if rule), None)
 
 
@@ -60,12 +63,17 @@ def _broken_part_rule(part: str) -> str | None:
 
 @dataclass(slots=True)
 class Claims:
-    """The paths seen so far, under the one name that a file system without upper and lower case would give them."""
+    """The paths seen so far, under the one name that a file system without upper and lower case would give them.
 
+    There may be ``most`` of them, with the folders that only the names of other entries imply.
+    """
+
+    most: int
     _seen: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
     def add(self, path: str, *, folder: bool) -> None:
-        """Claim ``path`` and the folders above it; InvalidChart when one is there already as something else."""
+        """Claim ``path`` and the folders above it; InvalidChart when one is there already as something else,
+        ChartTooLarge when there are too many."""
         parts = path.split("/")
         for depth in range(1, len(parts)):
             self._claim("/".join(parts[:depth]), folder=True)
@@ -74,7 +82,7 @@ class Claims:
     def _claim(self, path: str, *, folder: bool) -> None:
         key = unicodedata.normalize("NFC", path).casefold()
         if key not in self._seen:
-            self._seen[key] = (path, folder)
+            self._remember(key, path, folder)
             return
         known, known_folder = self._seen[key]
         if known != path:
@@ -83,3 +91,10 @@ class Claims:
             raise InvalidChart(f"{shown(path)} is both a file and a folder")
         if not folder:
             raise InvalidChart(f"{shown(path)} is in the archive twice")
+
+    def _remember(self, key: str, path: str, folder: bool) -> None:
+        if len(self._seen) >= self.most:
+            raise ChartTooLarge(
+                f"with {shown(path)} there are more than {self.most} files and folders (limits.entries)"
+            )
+        self._seen[key] = (path, folder)

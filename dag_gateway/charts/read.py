@@ -7,7 +7,7 @@ from dag_gateway.model.chart import Chart
 from .archive import CHART_YAML, read_files
 from .dependencies import check_vendored
 from .limits import Limits
-from .metadata import parse_metadata, read_chart_yaml
+from .metadata import metadata_of, read_chart_yaml
 
 
 def read_chart(archive: BinaryIO | bytes, limits: Limits) -> Chart:
@@ -16,6 +16,7 @@ def read_chart(archive: BinaryIO | bytes, limits: Limits) -> Chart:
     Raises InvalidChart when the archive or its ``Chart.yaml`` breaks a rule, ChartTooLarge over a limit.
     """
     files = read_files(archive, limits)
-    metadata = parse_metadata(files[CHART_YAML])
-    check_vendored(read_chart_yaml(files[CHART_YAML]), files, limits)
+    document = read_chart_yaml(files[CHART_YAML])
+    metadata = metadata_of(document)
+    check_vendored(document, files, limits)
     return Chart(metadata, files)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .inflate import Inflated
-from .limits import Limits
+from .limits import Meter
 from .refusal import ChartTooLarge, InvalidChart, shown
 
 _BLOCK = 512
+_PIECE = 64 * 1024
 _LONGEST_EXTENSION = 64 * 1024
 _FILE = (b"0", b"\0", b"7")
 _FOLDER = b"5"
@@ -42,20 +43,19 @@ class _Header:
     kind: bytes
 
 
-def entries(stream: Inflated, limits: Limits) -> Iterator[Entry]:
+def entries(stream: Inflated, meter: Meter) -> Iterator[Entry]:
     """Every file and folder of the archive, in its order.
 
     Raises InvalidChart for what is not tar and for every other kind of entry, ChartTooLarge over a limit.
     """
-    unpacked = 0
-    for count, header in enumerate(_headers(stream), start=1):
-        unpacked += header.size
-        _check_limits(header, count, unpacked, limits)
+    for header in _headers(stream, meter):
+        _check_kind(header)
+        _check_limits(header, meter)
         content = _payload(stream, header)
         yield Entry(header.name, None if _is_folder(header) else content)
 
 
-def _check_limits(header: _Header, count: int, unpacked: int, limits: Limits) -> None:
+def _check_kind(header: _Header) -> None:
     name = shown(header.name)
     if header.kind in _REFUSED:
         raise InvalidChart(f"{name} is {_REFUSED[header.kind]}; a chart has files and folders only")
@@ -63,11 +63,17 @@ def _check_limits(header: _Header, count: int, unpacked: int, limits: Limits) ->
         raise InvalidChart(f"{name} is an entry of the unknown type {shown(header.kind)}")
     if header.size and _is_folder(header):
         raise InvalidChart(f"{name} is a folder with content")
-    if count > limits.entries:
+
+
+def _check_limits(header: _Header, meter: Meter) -> None:
+    name, limits = shown(header.name), meter.limits
+    meter.entries += 1
+    meter.unpacked += header.size
+    if meter.entries > limits.entries:
         raise ChartTooLarge(f"{name} is over the limit of {limits.entries} entries (limits.entries)")
     if header.size > limits.file:
         raise ChartTooLarge(f"{name} has {header.size} bytes, a file has at most {limits.file} (limits.file)")
-    if unpacked > limits.unpacked:
+    if meter.unpacked > limits.unpacked:
         raise ChartTooLarge(f"with {name} the files have more than {limits.unpacked} bytes (limits.unpacked)")
 
 
@@ -76,17 +82,17 @@ def _is_folder(header: _Header) -> bool:
     return header.kind == _FOLDER or (header.kind == b"\0" and header.name.endswith(b"/"))
 
 
-def _headers(stream: Inflated) -> Iterator[_Header]:
+def _headers(stream: Inflated, meter: Meter) -> Iterator[_Header]:
     """The headers of the entries, with the long names and sizes that stand in extension headers before them."""
     extension: dict[bytes, bytes] = {}
     last = b""
     while (header := _next_header(stream, last)) is not None:
         if header.kind == _GNU_NAME:
-            extension[b"path"] = _extension_data(stream, header).rstrip(b"\0")
+            extension[b"path"] = _extension_data(stream, header, meter).rstrip(b"\0")
         elif header.kind == _PAX:
-            extension |= _pax_records(_extension_data(stream, header))
+            extension |= _pax_records(_extension_data(stream, header, meter))
         elif header.kind == _PAX_GLOBAL:
-            _check_global(_pax_records(_extension_data(stream, header)))
+            _check_global(_pax_records(_extension_data(stream, header, meter)))
         else:
             header = _extended(header, extension)
             yield header
@@ -112,9 +118,9 @@ def _next_header(stream: Inflated, last: bytes) -> _Header | None:
 
 def _expect_zeros(stream: Inflated, block: bytes) -> None:
     while block:
-        if any(block):
+        if block.strip(b"\0"):
             raise InvalidChart("there is something behind the end of the tar archive")
-        block = stream.read(_BLOCK)
+        block = stream.read(_PIECE)
 
 
 def _octal(field: bytes) -> int | None:
@@ -140,24 +146,28 @@ def _payload(stream: Inflated, header: _Header) -> bytes:
     return data[: header.size]
 
 
-def _extension_data(stream: Inflated, header: _Header) -> bytes:
+def _extension_data(stream: Inflated, header: _Header, meter: Meter) -> bytes:
     if header.size > _LONGEST_EXTENSION:
         raise InvalidChart(f"an extension header has {header.size} bytes, at most {_LONGEST_EXTENSION} are read")
+    meter.extensions += _BLOCK + header.size
+    if meter.extensions > meter.limits.extensions:
+        raise ChartTooLarge(f"the extension headers have more than {meter.limits.extensions} bytes together")
     return _payload(stream, header)
 
 
 def _pax_records(data: bytes) -> dict[bytes, bytes]:
     """Each record is ``<length> <key>=<value>\\n``, its length counted with all of it."""
     records: dict[bytes, bytes] = {}
-    while data:
-        digits, space, _ = data[:20].partition(b" ")
-        length = int(digits) if digits.isdigit() else 0
-        record = data[len(digits) + 1 : length]
+    start = 0
+    while start < len(data):
+        digits, space, _ = data[start : start + 20].partition(b" ")
+        end = start + int(digits) if digits.isdigit() else start
+        record = data[start + len(digits) + 1 : end]
         key, equals, value = record.removesuffix(b"\n").partition(b"=")
-        if not (space and equals and record.endswith(b"\n") and len(data) >= length):
+        if not (space and equals and record.endswith(b"\n") and end <= len(data)):
             raise InvalidChart("a pax header of the archive is damaged")
         records[key] = value
-        data = data[length:]
+        start = end
     return records
 
 

@@ -4,6 +4,8 @@ import asyncio
 
 import typer
 
+from dag_gateway.errors import GatewayError
+
 from .config import ConfigFile, read_config
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
@@ -13,7 +15,11 @@ app = typer.Typer(help="The database.", no_args_is_help=True)
 def upgrade(config: ConfigFile) -> None:
     """Bring the database up to date."""
     settings = read_config(config)
-    asyncio.run(_upgrade(settings.database.url))
+    try:
+        asyncio.run(_upgrade(settings.database.url))
+    except GatewayError as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(1) from None
     typer.echo("the database is up to date")
 
 

@@ -1,11 +1,11 @@
 """A chart folder or ``.tgz`` as the bytes to upload; the folder itself is only read."""
 
-import gzip
-import io
 import os
-import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
+
+from dag_gateway import charts
 
 from .exits import WrongUsage
 from .helmignore import BadRule, Rule, ignored, rules_of
@@ -15,6 +15,8 @@ from .values import ValueChanges, changed_values
 _LARGEST_CHART = 100 * 1024 * 1024
 _MOST_FILES = 10_000
 _GZIP = b"\x1f\x8b"
+# Helm drops the name of the top folder.
+_TOP = "chart"
 
 
 def pack(chart: Path, changes: ValueChanges) -> bytes:
@@ -27,7 +29,7 @@ def pack(chart: Path, changes: ValueChanges) -> bytes:
         files = read_folder(chart)
         if changes:
             files["values.yaml"] = changed_values(files.get("values.yaml", b""), changes)
-        return archive(files)
+        return charts.pack(_TOP, files)
     if changes:
         raise WrongUsage(f"{changes.first_option} needs a chart folder, and CHART {str(chart)!r} is not a folder")
     return _archive_file(chart)
@@ -41,28 +43,15 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """
     if not os.path.isfile(folder / "Chart.yaml"):
         raise WrongUsage(f"CHART {str(folder)!r} is not a chart: it has no Chart.yaml")
+    paths = list(islice(_entries(folder, _rules(folder)), _MOST_FILES + 1))
+    if len(paths) > _MOST_FILES:
+        raise WrongUsage(f"CHART {str(folder)!r} has more than {_MOST_FILES} files; leave some out in .helmignore")
     files: dict[str, bytes] = {}
     room = _LARGEST_CHART
-    for path in _entries(folder, _rules(folder)):
+    for path in paths:
         files[path] = _content(folder, path, room)
         room -= len(files[path])
-        if len(files) > _MOST_FILES:
-            raise WrongUsage(f"CHART {str(folder)!r} has more than {_MOST_FILES} files; leave some out in .helmignore")
     return files
-
-
-def archive(files: Mapping[str, bytes]) -> bytes:
-    """A reproducible ``.tgz`` with one top folder (Helm drops its name): sorted, without times or owners."""
-    packed = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed,
-        tarfile.open(fileobj=compressed, mode="w") as tar,
-    ):
-        for path in sorted(files):
-            entry = tarfile.TarInfo(f"chart/{path}")
-            entry.size = len(files[path])
-            tar.addfile(entry, io.BytesIO(files[path]))
-    return packed.getvalue()
 
 
 def _archive_file(chart: Path) -> bytes:

@@ -1,10 +1,13 @@
 """A uvicorn server that ends as a gateway should: not ready at once, listeners sent elsewhere, then out."""
 
 import asyncio
+import os
 import socket
+import threading
 from collections.abc import Callable
 from types import FrameType
 
+import structlog
 import uvicorn
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
@@ -13,6 +16,10 @@ from dag_gateway.config import ServerSettings
 
 # How long, in seconds, a draining process still answers: time for its readiness to be seen and its streams to end.
 _FAREWELL = 1.0
+# How long, in seconds, everything that was opened may take to close once no request is open any more.
+_CLOSING = 3.0
+
+log = structlog.get_logger(__name__)
 
 
 class GatewayServer(uvicorn.Server):
@@ -69,9 +76,21 @@ class GatewayServer(uvicorn.Server):
         """Not ready from now on; the listening socket closes a moment later."""
         self._drain()
         asyncio.get_running_loop().call_later(_FAREWELL, self._leave)
+        drain = self.config.timeout_graceful_shutdown or 0
+        last_resort = threading.Timer(_FAREWELL + drain + _CLOSING, _leave_it_all)
+        last_resort.daemon = True
+        last_resort.start()
 
     def _leave(self) -> None:
+        # Once more: the signal may have come before there was anything to drain.
+        self._drain()
         self.should_exit = True
+
+
+def _leave_it_all() -> None:
+    """End now. A thread that waits for a silent remote can not be stopped, and would hold the process up."""
+    log.warning("left what was under way to the next start: it did not end in time")
+    os._exit(0)
 
 
 def gateway_server(application: Starlette, settings: ServerSettings) -> GatewayServer:
@@ -86,10 +105,12 @@ def gateway_server(application: Starlette, settings: ServerSettings) -> GatewayS
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="none",
         timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
 
     def drain() -> None:
-        application.state.doors.drain()
+        if hasattr(application.state, "doors"):
+            application.state.doors.drain()
 
     return GatewayServer(config, drain)

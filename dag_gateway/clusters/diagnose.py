@@ -15,28 +15,29 @@ CRASHES = 2
 PULL_GRACE = 20.0
 """Seconds that an image may fail to be pulled: the second attempt of the kubelet comes after 10 s."""
 
-SCHEDULE_GRACE = 15.0
-"""Seconds that a pod may be unschedulable (kstatus ``ScheduleWindow``)."""
+SCHEDULE_GRACE = 120.0
+"""Seconds that a pod may be unschedulable: an autoscaler may need as long for a node (kstatus waits 15 s only)."""
 
 CREATE_GRACE = 15.0
 """Seconds that pods may be refused: old pods that leave free quota."""
 
-CONFIG_GRACE = 10.0
-"""Seconds that a container's configuration may be missing: Secrets of other controllers come a moment later."""
+CONFIG_GRACE = 30.0
+"""Seconds that a container's configuration may be missing: Secrets of other controllers come a while later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that waiting does not mend once it has lasted ``grace`` seconds.
 
-    ``key`` is the same while the problem lasts. ``container`` is the one whose last words explain it, None where no
-    container ran; ``previous`` says that those words are of its last run, not of the current one.
+    ``grace`` None: the controller of the pod tries again, and says itself when it has given up; till then this only
+    explains. ``key`` is the same while the problem lasts. ``container`` is the one whose last words explain it, None
+    where no container ran; ``previous`` says that those words are of its last run, not of the current one.
     """
 
     key: str
     reason: Reason
     message: str
-    grace: float = 0.0
+    grace: float | None = 0.0
     namespace: str = ""
     pod: str = ""
     container: str | None = None
@@ -57,9 +58,9 @@ class Patience:
         """With the new ones noted, and those forgotten that have gone."""
         return Patience({problem.key: self.first_seen.get(problem.key, now) for problem in problems})
 
-    def until(self, problem: Problem) -> datetime:
-        """When the grace of a problem that was noted ends."""
-        return self.first_seen[problem.key] + timedelta(seconds=problem.grace)
+    def until(self, problem: Problem) -> datetime | None:
+        """When the grace of a problem that was noted ends; None for never."""
+        return None if problem.grace is None else self.first_seen[problem.key] + timedelta(seconds=problem.grace)
 
 
 def of_pod(pod: Object) -> tuple[Problem, ...]:
@@ -120,15 +121,21 @@ def _crash_loop(pod: Object, entry: Mapping[str, Any]) -> Problem | None:
         return None
     last = (entry.get("lastState") or {}).get("terminated") or {}
     words = f"CrashLoopBackOff after {restarts} restarts{_exit(last)}"
-    return _problem(pod, entry, Reason.CRASH_LOOP, words, container=str(entry.get("name", "")), previous=True)
+    grace = None if "Job" in _owner_kinds(pod) else 0.0  # a Job has a budget of its own, its backoffLimit
+    return _problem(pod, entry, Reason.CRASH_LOOP, words, grace, str(entry.get("name", "")), previous=True)
 
 
 def _dead(pod: Object, entry: Mapping[str, Any]) -> Problem | None:
-    """A container that ended badly in a pod that has failed for good: it is not started again."""
+    """A container that ended badly in a pod that has failed for good; only its controller can make another pod."""
     ended = (entry.get("state") or {}).get("terminated") or {}
     if status(pod).get("phase") != "Failed" or not ended.get("exitCode"):
         return None
-    return _problem(pod, entry, Reason.CRASH_LOOP, f"ended{_exit(ended)}", container=str(entry.get("name", "")))
+    grace = None if _owner_kinds(pod) else 0.0
+    return _problem(pod, entry, Reason.CRASH_LOOP, f"ended{_exit(ended)}", grace, str(entry.get("name", "")))
+
+
+def _owner_kinds(pod: Object) -> set[str]:
+    return {str(ref.get("kind")) for ref in meta(pod).get("ownerReferences") or ()}
 
 
 def _exit(ended: Mapping[str, Any]) -> str:
@@ -144,7 +151,7 @@ def _problem(
     entry: Mapping[str, Any],
     reason: Reason,
     words: str,
-    grace: float = 0.0,
+    grace: float | None = 0.0,
     container: str | None = None,
     previous: bool = False,
 ) -> Problem:

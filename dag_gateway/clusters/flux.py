@@ -68,7 +68,10 @@ def _mistake(release: Object, path: str) -> str | None:
     if _plain(folder) != _plain(path):
         return f"takes its chart from the folder {folder[:200]!r}, not from {path!r}; make path and spec.chart agree"
     if spec(release).get("kubeConfig"):
-        return "deploys to another cluster (spec.kubeConfig), whose pods can not be seen here; follow it there"
+        return (
+            "deploys to another cluster (spec.kubeConfig), whose pods can not be seen here;"
+            " use the tracker helm at that cluster"
+        )
     if _chart_template(release).get("valuesFiles") and _strategy(release) != "Revision":
         return (
             "has valuesFiles, with which Flux drops the part of the version that tells contents apart;"

@@ -29,9 +29,9 @@ def superseded(release: Object, is_ours: IsOurs, baseline_revision: int | None) 
     """FAILED where ours was deployed after the push, and something else was after it.
 
     The same version may also lie in the history from long before: only revisions newer than the baseline's count,
-    none where that is unknown (None).
+    none where that is unknown (None). Nor does what remediation puts after ours: the newest attempt is ours then.
     """
-    if baseline_revision is None:
+    if baseline_revision is None or is_ours(status(release).get("lastAttemptedRevision")):
         return None
     entries = history(release)
     if not entries or is_ours(entries[0].get("chartVersion")):
@@ -71,7 +71,7 @@ def _ended_badly(release: Object, is_ours: IsOurs) -> Health | None:
     if holds(release, "Stalled"):
         return failed(_reason(release, Reason.STALLED), f"{title(release)} gave up{_causes(release)}")
     if holds(release, "Remediated") and not _deployed(release, is_ours):
-        words = f"{title(release)} failed and was taken back{_cause(release, 'Remediated')}"
+        words = f"{title(release)} failed and was taken back{_cause(release, 'Remediated')}{_failure(release)}"
         return failed(_reason(release, Reason.ROLLOUT_FAILED), words)
     ready = condition(release, "Ready")
     if ready.get("status") == "False" and ready.get("reason") not in WAITING:
@@ -118,6 +118,12 @@ def _causes(release: Object) -> str:
     """Why the controller gave up, and what it had tried: Stalled only counts the attempts."""
     ready = condition(release, "Ready")
     return _cause(release, "Stalled") + (why(ready) if ready.get("status") == "False" else "")
+
+
+def _failure(release: Object) -> str:
+    """What came before the remediation, which Ready no longer tells."""
+    told = (condition(release, kind) for kind in ("TestSuccess", "Released"))
+    return next((why(cause) for cause in told if cause.get("status") == "False"), "")
 
 
 def _reason(release: Object, otherwise: Reason) -> Reason:

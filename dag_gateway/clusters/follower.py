@@ -13,11 +13,12 @@ from dag_gateway.model.target import Goal
 from . import workloads
 from .api import Api
 from .diagnose import Patience, Problem
+from .errors import ClusterMisconfigured
 from .last_words import explained
 from .live import Live, Snapshot
 from .objects import uid
 from .rollout import Rollout
-from .watch import Watch, backoff
+from .watch import REFUSALS, Watch, backoff
 from .workloads import Workloads
 
 Contains = Callable[[str], Awaitable[bool]]
@@ -90,13 +91,19 @@ class Follower:
             return Assessment(self._told or progressing("reading what runs in the cluster"))
         try:
             assessment = await self._proven(seen)
-        except Temporary as error:
-            self._failures += 1
-            return Assessment(unknown(error.message), again_at=self._after(backoff(self._failures)))
+        except (Temporary, ClusterMisconfigured) as error:
+            return self._stuck(error)
         except StepFailed as error:
             return Assessment(failed(error.reason, error.message))
         self._failures = 0
         return assessment
+
+    def _stuck(self, error: Temporary | ClusterMisconfigured) -> Assessment:
+        """What does not answer is asked for ever again, what refuses as often as a watch asks."""
+        self._failures += 1
+        if isinstance(error, ClusterMisconfigured) and self._failures >= REFUSALS:
+            return Assessment(failed(error.reason, error.message))
+        return Assessment(unknown(error.message), again_at=self._after(backoff(self._failures)))
 
     async def _proven(self, seen: Snapshot) -> Assessment:
         """Every end is judged again on fresh lists: watches of different kinds run behind one another."""
@@ -130,7 +137,7 @@ class Follower:
         if released.verdict is Verdict.FAILED:
             return Assessment(_with_reason_of(released, problems), problems)
         running = workloads.judge(held, since)
-        ends = {problem: self._patience.until(problem) for problem in problems}
+        ends = {problem: end for problem in problems if (end := self._patience.until(problem)) is not None}
         lasting = tuple(problem for problem, end in ends.items() if end <= now)
         if lasting:
             return Assessment(_stopped(running, lasting[0]), lasting)

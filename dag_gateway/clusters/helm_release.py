@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,7 +100,18 @@ def manifest_objects(release: Release) -> tuple[dict[str, Any], ...]:
         documents = list(yaml.load_all(release.manifest, Loader=_LOADER))
     except yaml.YAMLError:
         raise UnreadableRelease(f"the manifest of revision {release.revision} is not YAML") from None
-    return tuple(document for document in documents if isinstance(document, dict) and document.get("kind"))
+    return tuple(obj for document in documents for obj in _flat(document))
+
+
+def _flat(document: Any) -> Iterator[dict[str, Any]]:
+    """The objects of one document, which may be a List."""
+    if not isinstance(document, dict) or not document.get("kind"):
+        return
+    if str(document["kind"]).endswith("List") and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from _flat(item)
+    else:
+        yield document
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -19,7 +19,7 @@ _NO_DEADLINE = 2**31 - 1
 def _deployment(obj: Object) -> Health:
     progress = condition(obj, "Progressing")
     if progress.get("reason") == "ProgressDeadlineExceeded":
-        return failed(Reason.ROLLOUT_FAILED, f"{name(obj)}: ProgressDeadlineExceeded{why(progress)}")
+        return failed(Reason.ROLLOUT_FAILED, f"{name(obj)}: gave up{why(progress)}")
     available = progress.get("status") == "True" and progress.get("reason") == "NewReplicaSetAvailable"
     rolled_out = available or spec(obj).get("progressDeadlineSeconds") in (None, _NO_DEADLINE)
     want = _want(obj)
@@ -27,7 +27,7 @@ def _deployment(obj: Object) -> Health:
         obj,
         (_count(obj, "replicas") < want, f"replicas {_count(obj, 'replicas')} -> {want}"),
         (_count(obj, "updatedReplicas") < want, f"{_count(obj, 'updatedReplicas')} of {want} updated"),
-        (_count(obj, "replicas") > want, f"{_count(obj, 'replicas') - want} old pods still there"),
+        (_count(obj, "replicas") > want, f"{_pods(_count(obj, 'replicas') - want, 'old ')} still there"),
         (
             _count(obj, "availableReplicas") < _count(obj, "updatedReplicas"),
             f"{_count(obj, 'availableReplicas')} of {_count(obj, 'updatedReplicas')} available",
@@ -45,7 +45,7 @@ def _replica_set(obj: Object) -> Health:
         obj,
         (failure.get("status") == "True", f"pods can not be created{why(failure)}"),
         *((_count(obj, field) < want, f"{field} {_count(obj, field)} -> {want}") for field in _REPLICA_SET_COUNTS),
-        (_count(obj, "replicas") > want, f"{_count(obj, 'replicas') - want} pods too many"),
+        (_count(obj, "replicas") > want, f"{_pods(_count(obj, 'replicas') - want)} too many"),
     )
 
 
@@ -63,7 +63,11 @@ def _stateful_set(obj: Object) -> Health:
         obj,
         (_count(obj, "replicas") < want, f"replicas {_count(obj, 'replicas')} -> {want}"),
         (_count(obj, "readyReplicas") < want, f"{_count(obj, 'readyReplicas')} of {want} ready"),
-        (_count(obj, "replicas") > want, f"{_count(obj, 'replicas') - want} pods too many"),
+        (
+            bool(spec(obj).get("minReadySeconds")) and _count(obj, "availableReplicas") < want,
+            f"{_count(obj, 'availableReplicas')} of {want} available",
+        ),
+        (_count(obj, "replicas") > want, f"{_pods(_count(obj, 'replicas') - want)} too many"),
         (by_hand and updated < want, f"{updated} of {want} updated, the others once somebody deletes them (OnDelete)"),
         (partition > 0 and updated < want - partition, f"{updated} of {want - partition} updated (partition)"),
         (partition == 0 and split and not by_hand, f"{updated} of {want} updated"),
@@ -142,6 +146,10 @@ def _want(obj: Object) -> int:
     """``spec.replicas``; the API server's default is 1."""
     replicas = spec(obj).get("replicas")
     return 1 if replicas is None else int(replicas)
+
+
+def _pods(count: int, which: str = "") -> str:
+    return f"{count} {which}{'pod' if count == 1 else 'pods'}"
 
 
 def _count(obj: Object, field: str) -> int:

@@ -64,7 +64,8 @@ class Clusters:
     async def follow(self, target: Target, goal: Goal, contains: Contains) -> AsyncGenerator[Health, None]:
         """Health at every change, until the first HEALTHY or FAILED.
 
-        ``contains`` says whether a commit is ``goal.commit`` or a descendant of it. A cluster that does not answer is
+        ``contains`` says whether a commit is ``goal.commit`` or a descendant of it with the same content at
+        ``goal.path``; a StepFailed of it ends the rollout. A cluster that does not answer is
         UNKNOWN, and followed again when it does. The deadline is the caller's. Who stops early closes the generator
         (``contextlib.aclosing``): that closes the watches.
         """

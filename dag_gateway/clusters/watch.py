@@ -18,8 +18,9 @@ from .resources import Selection
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 15.0
-_REFUSALS = 3
-"""How often in a row a permission may be missing: an API server that has just started does not know all rules yet."""
+REFUSALS = 6
+"""How often in a row the cluster may refuse, which takes about 6 s: an API server that has just started knows neither
+all rules nor all kinds yet, and a token may be renewed at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ async def as_long_as_wanted(api: Api, clock: Clock, selection: Selection) -> Asy
             yield Lost(error.message)
         except ClusterMisconfigured as error:
             losses, refusals = losses + 1, refusals + 1
-            if refusals == _REFUSALS:
+            if refusals == REFUSALS:
                 raise
             yield Lost(error.message)
         await clock.sleep(backoff(max(1, losses)))

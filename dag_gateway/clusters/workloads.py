@@ -54,15 +54,16 @@ def judge(workloads: Workloads, since: datetime | None) -> Health:
 
 
 def problems(workloads: Workloads, since: datetime | None, older: Collection[str] = frozenset()) -> tuple[Problem, ...]:
-    """What stops the rollout: of the pods of the newest revisions only, and of nothing older than ``since``.
+    """What stops the rollout, behind it what only explains: of the newest pods of what is not healthy.
 
-    The API's times are whole seconds: ``older`` are the uids of pods that were there before that second was over.
+    Nothing older than ``since`` counts. The API's times are whole seconds: ``older`` are the uids of pods that were
+    there before that second was over.
     """
     found: list[Problem] = []
     for owner in workloads.owners:
-        if not is_hook(owner):
+        if not is_hook(owner) and rules.judge(owner).verdict is not Verdict.HEALTHY:
             found.extend(_problems_of(owner, workloads, since, older))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda problem: problem.grace is None))
 
 
 def is_hook(obj: Object) -> bool:

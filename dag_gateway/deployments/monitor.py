@@ -6,10 +6,12 @@ from contextlib import aclosing
 
 import structlog
 
+from dag_gateway.iac import FolderReplaced
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.health import Health, Verdict, failed, progressing
-from dag_gateway.model.reason import Reason
+from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.model.target import Goal, Target, TargetState, TargetStatus
+from dag_gateway.store import StoreUnavailable
 
 from .journal import Journal, environment_key
 from .tools import Tools
@@ -18,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 # After a restart past the deadline: long enough to see what is live, instead of failing what has long succeeded.
 _LAST_LOOK = 10.0
+
+_STORE_PAUSE = 1.0
 
 Tell = Callable[[str, Health], Awaitable[None]]
 
@@ -78,7 +82,11 @@ def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable
     where = deployment.destination
 
     async def contains(commit: str) -> bool:
-        return await tools.iac.contains(where.repository, where.branch, ancestor=deployment.commit or "", commit=commit)
+        ours = deployment.commit or ""
+        try:
+            return await tools.iac.contains(where.repository, where.branch, where.path, ancestor=ours, commit=commit)
+        except FolderReplaced as error:
+            raise StepFailed(Reason.SUPERSEDED, f"superseded before it was proven: {error.message}") from error
 
     return contains
 
@@ -87,12 +95,21 @@ async def _give_way(deployment: Deployment, tools: Tools, tell: Tell) -> None:
     """End all open targets when a newer deployment of the environment wrote other content."""
     while True:
         ticket = tools.signals.ticket(environment_key(deployment))
-        newer = await tools.store.newest_pushed(deployment)
-        if newer is not None and newer.commit != deployment.commit:
+        try:
+            newer = await tools.store.newest_pushed(deployment)
+        except StoreUnavailable:
+            await tools.clock.sleep(_STORE_PAUSE)
+            continue
+        if newer is not None and _content(newer) != _content(deployment):
             for state in deployment.targets:
                 await tell(state.target.id, superseded(newer))
             return
         await ticket.wait()
+
+
+def _content(deployment: Deployment) -> tuple[str, str | None]:
+    """One version stands for one content; the commit may be another though both are the same, after a merge."""
+    return deployment.chart_digest, deployment.chart_version
 
 
 def superseded(newer: Deployment) -> Health:

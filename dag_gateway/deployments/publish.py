@@ -1,6 +1,7 @@
 """Writing the chart into the IaC repository, under a version that stands for this content alone."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from dag_gateway.charts import parse_metadata, read_chart, stamp
@@ -18,35 +19,53 @@ async def publish(journal: Journal, tools: Tools) -> Deployment:
     deployment = journal.deployment
     where = deployment.destination
     chart = read_chart(await tools.store.chart(deployment.number), tools.limits)
-    taken = await _taken(deployment, chart, tools)
-    change = Change(deployment.id, where.path, partial(edit, deployment, chart, taken))
+    versions = await _versions(deployment, chart, tools)
+    change = Change(deployment.id, where.path, partial(edit, deployment, chart, versions))
     published = await tools.iac.publish(where.repository, where.branch, change, deadline=deployment.deadline)
     return _pushed(deployment, published, tools)
 
 
-async def _taken(deployment: Deployment, chart: Chart, tools: Tools) -> Collection[str]:
-    """The versions that stand for other content, as far as the deployments and the targets know.
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """``plain`` is the version as it was asked for, ``unique`` the one that the content's digest makes its own.
+
+    ``taken``: ``plain`` stands for something already. ``foreign``: that is other content, or nobody knows which.
+    """
+
+    plain: str
+    unique: str
+    taken: bool = False
+    foreign: bool = False
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """The versions under which the content can be followed as it lies in the folder."""
+        return (self.unique,) if self.foreign else (self.plain, self.unique)
+
+
+async def _versions(deployment: Deployment, chart: Chart, tools: Tools) -> Versions:
+    """What the deployments and the targets know of the version.
 
     What is live counts too: Flux compares version strings, so the string of something live, which need not be what
-    the folder holds, would never roll out anything new.
+    the folder holds, would never roll out anything new. Somebody may also have changed the folder by hand since, under
+    the version that went live: only what the gateway wrote itself is known to be what is live.
     """
-    live = {s.baseline.chart_version for s in deployment.targets if s.baseline and s.baseline.chart_version}
-    plain = chart_version(deployment.version, chart.metadata.version, chart.digest)
-    if await tools.store.means_other_content(deployment, plain):
-        return live | {plain}
-    return live
-
-
-def edit(deployment: Deployment, chart: Chart, taken: Collection[str], folder: Folder | None) -> Edit | None:
-    """What to write over ``folder``; None when the same content is there already."""
+    live = {s.baseline.chart_version for s in deployment.targets if s.baseline}
     plain = chart_version(deployment.version, chart.metadata.version, chart.digest)
     unique = chart_version(deployment.version, chart.metadata.version, chart.digest, taken={plain})
+    other = await tools.store.means_other_content(deployment, plain)
+    foreign = other or (plain in live and not await tools.store.means_this_content(deployment, plain))
+    return Versions(plain, unique, taken=other or plain in live, foreign=foreign)
+
+
+def edit(deployment: Deployment, chart: Chart, versions: Versions, folder: Folder | None) -> Edit | None:
+    """What to write over ``folder``; None when the same content is there already."""
+    taken = versions.taken
     if folder is not None:
-        if any(folder.files == stamp(chart.files, version) for version in (plain, unique)):
+        if any(folder.files == stamp(chart.files, version) for version in versions.ours):
             return None
-        taken = {*taken, *_version_of(folder.files)}
-    version = unique if plain in taken else plain
-    return Edit(stamp(chart.files, version), _message(deployment))
+        taken = taken or versions.plain in _version_of(folder.files)
+    return Edit(stamp(chart.files, versions.unique if taken else versions.plain), _message(deployment))
 
 
 def _version_of(files: Mapping[str, bytes]) -> Collection[str]:

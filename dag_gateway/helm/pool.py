@@ -17,11 +17,11 @@ _MIB = 1024 * 1024
 class Helm:
     """An async context manager; leaving it waits for the calls under way and ends the processes.
 
-    ``workers`` is how many charts are handled at the same time, ``timeout`` the seconds for one of them, ``memory``
-    the bytes that a worker may take for it.
+    ``workers`` is how many charts are handled at the same time, two so that one that never ends does not hold up all
+    others; ``timeout`` is the seconds for one of them, ``memory`` the bytes that a worker may take for it.
     """
 
-    def __init__(self, workers: int = 1, timeout: float = 20.0, memory: int = 1024 * _MIB) -> None:
+    def __init__(self, workers: int = 2, timeout: float = 20.0, memory: int = 512 * _MIB) -> None:
         self._workers = workers
         self._timeout = timeout
         self._memory = memory

@@ -1,6 +1,7 @@
 """One chart through real Helm, inside of a worker: load, schema, render, lint."""
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from .sandbox import no_new_files
 
 _LONGEST_MESSAGE = 2000
 _LINT_WARNING, _LINT_ERROR = 2, 3
+_LINTED = Path("chart.tgz")
+# Helm 4, pkg/lint: os.MkdirTemp("", "helm-lint").
+_UNPACKED = "helm-lint"
 _REASONS: dict[type[helm.HelmError], Reason] = {
     helm.HelmInvalidArgError: Reason.INVALID_CHART,
     helm.HelmChartLoadError: Reason.INVALID_CHART,
@@ -39,6 +43,13 @@ def render(archive: bytes, request: Mapping[str, Any]) -> Rendered:
     rendered = _rendered(files, crds)
     warnings = _lint(archive, values, request["namespace"]) if request["lint"] else ()
     return Rendered(rendered.objects, rendered.hooks, rendered.manifest, warnings)
+
+
+def remove_leftovers() -> None:
+    """What a lint that is ended half way leaves in the working folder."""
+    _LINTED.unlink(missing_ok=True)
+    for folder in Path().glob(f"{_UNPACKED}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -86,11 +97,12 @@ def _objects(document: Document) -> list[Object]:
 
 def _lint(archive: bytes, values: Mapping[str, Any], namespace: str) -> tuple[str, ...]:
     """The warnings. Helm unpacks the chart below TMPDIR for it; the schema was checked already, without files."""
-    path = Path("chart.tgz")
-    path.write_bytes(archive)
-    with _in_our_words():
-        report = helm.lint(path, dict(values), namespace=namespace, skip_schema_validation=True)
-    path.unlink()
+    _LINTED.write_bytes(archive)
+    try:
+        with _in_our_words():
+            report = helm.lint(_LINTED, dict(values), namespace=namespace, skip_schema_validation=True)
+    finally:
+        _LINTED.unlink()
     errors = _findings(report, _LINT_ERROR) or tuple(map(_without_paths, report["errors"]))
     if errors:
         raise _failed(Reason.INVALID_CHART, "helm lint: " + "; ".join(errors))
@@ -103,4 +115,4 @@ def _findings(report: Mapping[str, Any], severity: int) -> tuple[str, ...]:
 
 
 def _without_paths(text: str) -> str:
-    return re.sub(rf"{re.escape(str(Path.cwd()))}/(?:helm-lint\d+/)?", "", text)
+    return re.sub(rf"{re.escape(str(Path.cwd()))}/(?:{_UNPACKED}\d+/)?", "", text)

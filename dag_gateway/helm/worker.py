@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .frames import LONGEST_ANSWER, frame, read_frame
-from .render import render
+from .render import remove_leftovers, render
 from .sandbox import confine
 
 _OUT_OF_MEMORY = 3
@@ -58,6 +58,9 @@ def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[tuple[dict[str, Any], 
     """
     while (request := read_frame(requests)) is not None:
         waiting.put(request)
+    # Not while a chart renders, when no folder can be opened; there is no lint then.
+    with contextlib.suppress(OSError):
+        remove_leftovers()
     with contextlib.suppress(OSError):
         Path.cwd().rmdir()
     os._exit(0)

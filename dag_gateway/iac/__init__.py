@@ -4,7 +4,7 @@ The only place that knows dulwich. Blocking git work runs in threads of its own 
 """
 
 from .bare import create_bare, read_folder, tip
-from .change import Change, Edit, Folder, FolderMissing, Published, RemoteUnavailable
+from .change import Change, Edit, Folder, FolderMissing, FolderReplaced, Published, RemoteUnavailable
 from .commit import commit_message
 from .publisher import Iac
 from .tree import PathRefused
@@ -14,6 +14,7 @@ __all__ = [
     "Edit",
     "Folder",
     "FolderMissing",
+    "FolderReplaced",
     "Iac",
     "PathRefused",
     "Published",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dag_gateway.errors import NotFound, Unavailable
+from dag_gateway.errors import GatewayError, NotFound, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,17 @@ class FolderMissing(NotFound):
     """There is no folder at the path, or the branch does not exist."""
 
     code = "chart_not_found"
+
+
+class FolderReplaced(GatewayError):
+    """A later commit put something else at the path. ``commit`` is its hexadecimal id."""
+
+    code = "folder_replaced"
+
+    def __init__(self, path: str, commit: str, deployment_id: str | None) -> None:
+        whose = f" (deployment {deployment_id})" if deployment_id else ""
+        super().__init__(f"commit {commit[:12]}{whose} put something else at {path!r}")
+        self.commit = commit
 
 
 class RemoteUnavailable(Unavailable):

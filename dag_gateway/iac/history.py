@@ -62,24 +62,36 @@ def descends(read: ReadCommit, commit: ObjectID, ancestor: ObjectID) -> bool:
     return any(found.id == ancestor for found in recent(read, commit, LINEAGE))
 
 
-def introduced(read: Read, read_commit: ReadCommit, tip: ObjectID, parts: list[bytes], entry: Entry) -> ObjectID:
-    """The commit that brought ``entry`` to the path: the last first parent in a row that has it."""
+def introduced(read: Read, read_commit: ReadCommit, tip: ObjectID, parts: list[bytes], entry: Entry | None) -> ObjectID:
+    """The commit that brought ``entry`` to the path: the last first parent in a row that has it.
+
+    ``entry`` None stands for nothing at the path.
+    """
     commit = read_commit(tip)
     for _ in range(HISTORY):
         if not commit.parents:
             break
         parent = read_commit(commit.parents[0])
-        if not _holds(read, parent.tree, parts, entry):
+        if _folder(read, parent.tree, parts) != entry:
             break
         commit = parent
     return commit.id
 
 
-def _holds(read: Read, root: ObjectID, parts: list[bytes], entry: Entry) -> bool:
+def replaced_by(read: Read, read_commit: ReadCommit, parts: list[bytes], old: ObjectID, new: ObjectID) -> Commit | None:
+    """The commit up to ``new`` that put something else at the path than ``old`` has there; None when none did."""
+    entry = _folder(read, read_commit(new).tree, parts)
+    if entry == _folder(read, read_commit(old).tree, parts):
+        return None
+    return read_commit(introduced(read, read_commit, new, parts, entry))
+
+
+def _folder(read: Read, root: ObjectID, parts: list[bytes]) -> Entry | None:
+    """None when there is no folder at the path."""
     try:
-        return entry_at(read, root, parts) == entry
+        return entry_at(read, root, parts)
     except PathRefused:
-        return False
+        return None
 
 
 def _by_age(commit: Commit) -> tuple[int, ObjectID, Commit]:

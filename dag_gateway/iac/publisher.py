@@ -65,15 +65,16 @@ class Iac:
         known, where = self._known(repository), self._branch(repository, branch)
         return await self._ask(repository, lambda: known.folder(where, path))
 
-    async def contains(self, repository: str, branch: str | None, *, ancestor: str, commit: str) -> bool:
-        """Whether ``commit`` is ``ancestor`` or descends from it; both are hexadecimal ids.
+    async def contains(self, repository: str, branch: str | None, path: str, *, ancestor: str, commit: str) -> bool:
+        """Whether ``commit`` is ``ancestor`` or descends from it, and still has its folder at ``path``.
 
-        False also when the remote branch does not have ``commit``. Raises RemoteUnavailable when nobody can tell now.
+        Both are hexadecimal ids. False also when the remote branch does not have ``commit``. Raises FolderReplaced
+        when it descends from ``ancestor`` with something else at ``path``; RemoteUnavailable when nobody can tell now.
         """
         if ancestor == commit or not _ID.fullmatch(commit):
             return ancestor == commit
         known, where = self._known(repository), self._branch(repository, branch)
-        return await self._ask(repository, lambda: known.contains(where, ancestor, commit))
+        return await self._ask(repository, lambda: known.contains(where, path, ancestor, commit))
 
     async def _ask(self, repository: str, question: Callable[[], T]) -> T:
         """The answer of the remote within its timeout. Raises RemoteUnavailable, and what ``question`` raises."""

@@ -12,9 +12,9 @@ from dag_gateway.errors import GatewayError
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .cache import Cache, CacheBroken, Objects
-from .change import Change, Edit, Folder, FolderMissing, Published, RemoteUnavailable
-from .commit import identity, make_commit
-from .history import Deployments, descends, introduced
+from .change import Change, Edit, Folder, FolderMissing, FolderReplaced, Published, RemoteUnavailable
+from .commit import deployment_of, identity, make_commit
+from .history import Deployments, descends, introduced, replaced_by
 from .remote import Remote, Tip
 from .tree import Edited, Entry, PathRefused, entry_at, files_in, path_parts, replace
 
@@ -72,14 +72,21 @@ class Repository:
 
         return self._sound(read)
 
-    def contains(self, branch: str | None, ancestor: str, commit: str) -> bool:
-        """Whether ``commit`` is ``ancestor`` or comes after it; asks the remote when ``commit`` is not known here."""
-        wanted = ObjectID(commit.encode())
+    def contains(self, branch: str | None, path: str, ancestor: str, commit: str) -> bool:
+        """Whether ``commit`` is ``ancestor`` or comes after it; asks the remote when ``commit`` is not known here.
+
+        Raises FolderReplaced when it comes after it with something else at ``path``.
+        """
+        wanted, ours = ObjectID(commit.encode()), ObjectID(ancestor.encode())
 
         def ask(objects: Objects) -> bool:
             if not objects.has(wanted):
                 self._fetch(objects, branch)
-            return objects.has(wanted) and descends(objects.commit, wanted, ObjectID(ancestor.encode()))
+            if not (objects.has(wanted) and descends(objects.commit, wanted, ours)):
+                return False
+            if by := replaced_by(objects.read, objects.commit, path_parts(path), ours, wanted):
+                raise FolderReplaced(path, by.id.decode(), deployment_of(by.message))
+            return True
 
         return self._sound(ask)
 

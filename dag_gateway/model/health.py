@@ -60,18 +60,30 @@ def failed(reason: Reason, message: str, *, ready: int | None = None, desired: i
 
 
 def worst(parts: Iterable[Health]) -> Health:
-    """The whole as good as its worst part, pods summed up. No parts at all are healthy: nothing is missing."""
+    """The whole as good as its worst part, pods summed up. No parts at all are healthy: nothing is missing.
+
+    The message tells the first parts of the worst verdict and counts the others.
+    """
     listed = list(parts)
     if not listed:
         return healthy()
     lead = max(listed, key=lambda part: part.verdict)
     return Health(
         lead.verdict,
-        "; ".join(part.message for part in listed if part.verdict is lead.verdict and part.message),
+        _told([part.message for part in listed if part.verdict is lead.verdict and part.message]),
         lead.reason,
         _total(part.ready for part in listed),
         _total(part.desired for part in listed),
     )
+
+
+_TOLD = 5
+"""Parts of a message; a release may have hundreds of workloads."""
+
+
+def _told(messages: list[str]) -> str:
+    others = len(messages) - _TOLD
+    return "; ".join(messages[:_TOLD]) + (f"; and {others} more" if others > 0 else "")
 
 
 def _total(counts: Iterable[int | None]) -> int | None:

@@ -157,7 +157,7 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What has to be proven at a target: this chart, at this version, from ``path`` of this commit of the IaC repository."""
+    """What has to be proven at a target: this chart, at this version, from this folder of this commit."""
 
     commit: str
     path: str

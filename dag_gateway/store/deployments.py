@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dag_gateway.errors import Conflict, GatewayError, NotFound
@@ -134,18 +134,25 @@ class DeploymentStore:
 
     async def means_other_content(self, deployment: Deployment, chart_version: str) -> bool:
         """Whether ``chart_version`` was stamped into other content in this environment before."""
+        return bool(await self._contents(deployment, chart_version) - {deployment.chart_digest})
+
+    async def means_this_content(self, deployment: Deployment, chart_version: str) -> bool:
+        """Whether ``chart_version`` was stamped into the content of ``deployment`` in this environment before."""
+        return deployment.chart_digest in await self._contents(deployment, chart_version)
+
+    async def _contents(self, deployment: Deployment, chart_version: str) -> set[str]:
+        """The digests of what ``chart_version`` was stamped into in the environment of ``deployment``."""
         query = (
-            select(func.count())
-            .select_from(deployments)
+            select(deployments.c.chart_digest)
+            .distinct()
             .where(
                 deployments.c.app == deployment.app,
                 deployments.c.environment == deployment.environment,
                 deployments.c.chart_version == chart_version,
-                deployments.c.chart_digest != deployment.chart_digest,
             )
         )
         async with self._database.read() as connection:
-            return bool(await connection.scalar(query))
+            return set(await connection.scalars(query))
 
     async def ping(self) -> None:
         """Ask the database for a sign of life. Raises StoreUnavailable."""

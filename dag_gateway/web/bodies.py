@@ -1,11 +1,12 @@
 """Reading request bodies with their limits enforced while reading."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from json import JSONDecodeError, loads
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -16,6 +17,7 @@ _JSON_LIMIT = 64 * 1024
 _FORM_OVERHEAD = 256 * 1024
 _MAX_FIELDS = 32
 _FIELD_LIMIT = 16 * 1024
+_CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ async def read_json(request: Request) -> Any:
         raise Invalid(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except UnicodeDecodeError:
         raise Invalid("the body is not JSON: it is not UTF-8") from None
+    except ValueError:
+        # CPython reads integers of at most 4300 digits (sys.set_int_max_str_digits).
+        raise Invalid("the body is not acceptable JSON: a number has too many digits") from None
     except RecursionError:
         raise Invalid("the body is not acceptable JSON: it is nested too deeply") from None
 
@@ -44,16 +49,34 @@ async def read_json(request: Request) -> Any:
 async def read_form(request: Request, file_field: str, limit: int) -> AsyncIterator[Form]:
     """The multipart body; the file is spooled, at most ``limit`` bytes, and closed at the end of the context."""
     _expect(request, "multipart/form-data")
+    _expect_charset(request)
     stream = _limited(request, limit + _FORM_OVERHEAD)
-    parser = MultiPartParser(request.headers, stream, max_files=1, max_fields=_MAX_FIELDS, max_part_size=_FIELD_LIMIT)
+    parser = _FormParser(request.headers, stream, max_files=1, max_fields=_MAX_FIELDS, max_part_size=_FIELD_LIMIT)
+    with closing(parser):
+        yield _form(await _parsed(parser), file_field, limit)
+
+
+class _FormParser(MultiPartParser):
+    """Knows whether the body was whole, and closes files that it does not give out: those of a part without an end."""
+
+    whole = False
+
+    def on_end(self) -> None:
+        self.whole = True
+
+    def close(self) -> None:
+        for file in self._files_to_close_on_error:
+            file.close()
+
+
+async def _parsed(parser: _FormParser) -> FormData:
     try:
         data = await parser.parse()
     except MultiPartException as error:
         raise Invalid(f"the multipart body can not be read: {error.message}") from None
-    try:
-        yield _form(data, file_field, limit)
-    finally:
-        await data.close()
+    if not parser.whole:
+        raise Invalid("the multipart body can not be read: it ends before its closing boundary")
+    return data
 
 
 def _form(data: FormData, file_field: str, limit: int) -> Form:
@@ -79,6 +102,14 @@ def _expect(request: Request, media_type: str) -> None:
     given = request.headers.get("content-type", "")
     if given.split(";", 1)[0].strip().lower() != media_type:
         raise WrongMediaType(f"Content-Type: {media_type} is expected, not {given[:100] or 'nothing'}")
+
+
+def _expect_charset(request: Request) -> None:
+    """RFC 7578, section 5.1.2: the charset of a form is UTF-8, whatever is announced; old clients name a part of it."""
+    _, parameters = parse_options_header(request.headers["content-type"])
+    given = parameters.get(b"charset", b"utf-8").decode("latin-1")
+    if given.lower() not in _CHARSETS:
+        raise WrongMediaType(f"Content-Type: the charset of a form is utf-8, not {given[:100]}")
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:

@@ -27,7 +27,7 @@ async def get_chart(request: Request) -> Response:
     etag = f'"{folder.tree}"'
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={"ETag": etag})
-    chart = parse_metadata(_file(folder, "Chart.yaml"))
+    chart = await asyncio.to_thread(parse_metadata, _file(folder, "Chart.yaml"))
     archive = await asyncio.to_thread(pack, chart.name, folder.files)
     disposition = f'attachment; filename="{chart.name}-{chart.version}.tgz"'
     return Response(archive, media_type="application/gzip", headers={"ETag": etag, "Content-Disposition": disposition})
@@ -36,7 +36,8 @@ async def get_chart(request: Request) -> Response:
 async def get_values(request: Request) -> Response:
     """``values.yaml`` as JSON."""
     folder = await _folder(request)
-    return JSONResponse(parse_values(_file(folder, "values.yaml")), headers={"ETag": f'"{folder.tree}"'})
+    values = await asyncio.to_thread(parse_values, _file(folder, "values.yaml"))
+    return JSONResponse(values, headers={"ETag": f'"{folder.tree}"'})
 
 
 async def _folder(request: Request) -> Folder:

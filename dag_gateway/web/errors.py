@@ -70,16 +70,8 @@ async def on_disconnect(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": "the request was not complete", "code": "incomplete_request"}, 400)
 
 
-async def on_crash(request: Request, error: Exception) -> Response:
-    """A bug. The log has it under the request id; the answer tells nothing else."""
-    request_id = request.scope.get("request_id", "")
-    body = {"error": f"internal error; the gateway's log has it under {request_id}", "code": "internal"}
-    return JSONResponse(body, 500)
-
-
 HANDLERS = {
     GatewayError: on_gateway_error,
     HTTPException: on_http_error,
     ClientDisconnect: on_disconnect,
-    Exception: on_crash,
 }

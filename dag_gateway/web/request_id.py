@@ -1,11 +1,16 @@
-"""Every request has an id, in the answer and on every log line; one log line tells how it went."""
+"""Every request has an id, in the answer and on every log line; one log line tells how it went.
+
+Bugs end here too: any further out, neither their answer nor their log line would carry the id.
+"""
 
 import re
 import time
 from uuid import uuid4
 
 import structlog
+from sse_starlette.sse import SendTimeoutError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
@@ -19,7 +24,7 @@ def request_id(given: str | None) -> str:
 
 
 class RequestIdMiddleware:
-    """Outermost, so that even an internal error carries the id."""
+    """Around everything that can answer or fail."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,7 +33,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identifier = scope["request_id"] = request_id(Headers(scope=scope).get("x-request-id"))
+        identifier = request_id(Headers(scope=scope).get("x-request-id"))
         began, status = time.monotonic(), 0
 
         async def send_with_id(message: Message) -> None:
@@ -41,6 +46,20 @@ class RequestIdMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=identifier):
             try:
                 await self._app(scope, receive, send_with_id)
+            except SendTimeoutError:
+                # The event stream was begun, so the server can only close the connection, and it does.
+                log.info("a client that takes nothing was cut off", path=scope["path"])
+            except Exception:
+                log.exception("a request failed unexpectedly", path=scope["path"])
+                if status:
+                    raise
+                await _internal_error(identifier)(scope, receive, send_with_id)
             finally:
                 seconds = round(time.monotonic() - began, 4)
                 log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
+
+
+def _internal_error(identifier: str) -> JSONResponse:
+    """The log has the rest under the id; the answer tells nothing else."""
+    body = {"error": f"internal error; the gateway's log has it under {identifier}", "code": "internal"}
+    return JSONResponse(body, 500)

@@ -31,5 +31,7 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 def web_application(lifespan: Lifespan) -> Starlette:
     """The ASGI application; ``lifespan`` puts the ``Doors`` into its state."""
     application = Starlette(routes=ROUTES, exception_handlers=HANDLERS, lifespan=lifespan)
+    # A redirect would send job and token once more, to wherever the Host header says.
+    application.router.redirect_slashes = False
     application.add_middleware(RequestIdMiddleware)
     return application

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dag_gateway.charts import InvalidChart, Limits, parse_metadata, read_chart
+from dag_gateway.charts import ChartTooLarge, InvalidChart, Limits, parse_metadata, read_chart
 from dag_gateway.model.chart import Metadata
 from tests.fakes.archives import CHART_YAML, LIMITS, chart_tgz
 
@@ -75,7 +75,7 @@ def test_an_application_is_taken(kind: str) -> None:
         ("- a", r"Chart.yaml holds a list where a mapping of keys to values is expected"),
         ("a", r"Chart.yaml holds a single value where a mapping"),
         ("", r"apiVersion is missing"),
-        ("#" * 1_048_577, r"Chart.yaml has 1048577 bytes, at most 1048576 are read"),
+        ("#" * 262_145, r"Chart.yaml has 262145 bytes, at most 262144 are read"),
     ],
 )
 def test_a_broken_rule_is_named(text: str, message: str) -> None:
@@ -126,8 +126,15 @@ def test_a_broken_archive_of_a_dependency_is_named() -> None:
 def test_the_archives_of_dependencies_share_one_limit() -> None:
     nested = {f"charts/{number}.tgz": chart_tgz({"x": b"x" * 40_000}) for number in range(3)}
     limits = Limits(unpacked=100_000, file=50_000, entries=50)
-    with pytest.raises(Exception, match=r"with 'demo/x' the files have more than 19\d+ bytes"):
+    with pytest.raises(ChartTooLarge, match=r"'charts/2\.tgz': with 'demo/x' the files have more than 100000 bytes"):
         read_chart(chart_tgz({"Chart.yaml": DEPENDING, **nested}), limits)
+
+
+def test_the_chart_yamls_of_dependencies_share_one_limit() -> None:
+    long = {f"charts/{number}/Chart.yaml": b"name: x #" + bytes(300_000).replace(b"\0", b"x") for number in range(4)}
+    limits = Limits(unpacked=2_000_000, file=500_000, entries=50)
+    with pytest.raises(ChartTooLarge, match=r"with 'charts/3/Chart\.yaml' the Chart\.yaml in charts/ have more"):
+        read_chart(chart_tgz({"Chart.yaml": DEPENDING, **long}), limits)
 
 
 @pytest.mark.parametrize("files", [{}, {"charts/redis.tgz": b"not even an archive"}])

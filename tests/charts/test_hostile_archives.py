@@ -50,6 +50,7 @@ def test_an_unknown_type_of_entry_is_refused() -> None:
         (b"demo/../x", "it leaves its folder with '..'"),
         (b"../x", "it leaves its folder with '..'"),
         (b"demo\\..\\x", "it has a backslash"),
+        (b"a/" * 32 + b"x", "it has more than 32 parts"),
         (b"demo//x", "it has an empty part"),
         (b"demo/./x", "it has an empty part"),
         (b"", "it has an empty part"),
@@ -228,15 +229,28 @@ def test_all_files_together_over_the_limit_are_too_large() -> None:
 
 
 def test_too_many_entries_are_too_large() -> None:
-    folders = (tar_entry(b"demo/%d/" % number, kind=b"5") for number in range(50))
-    with pytest.raises(ChartTooLarge, match=r"'demo/49/' is over the limit of 50 entries \(limits\.entries\)"):
+    folders = (tar_entry(b"demo/again/", kind=b"5") for _ in range(50))
+    with pytest.raises(ChartTooLarge, match=r"'demo/again/' is over the limit of 50 entries \(limits\.entries\)"):
         read_files(tgz(CHART, *folders), LIMITS)
 
 
-def test_a_bomb_of_extension_headers_ends_at_the_limit_of_the_stream() -> None:
+def test_folders_that_only_names_imply_count_too() -> None:
+    files = (tar_entry(b"demo/%d/a/b/c/file" % number) for number in range(12))
+    with pytest.raises(
+        ChartTooLarge, match=r"with 'demo/9/a/b/c' there are more than 50 files and folders \(limits\.ent"
+    ):
+        read_files(tgz(CHART, *files), LIMITS)
+
+
+def test_a_bomb_of_extension_headers_ends_at_the_limit() -> None:
     headers = pax(kind=b"g", comment=b"x" * 60_000) * 30
-    with pytest.raises(ChartTooLarge, match=r"the chart unpacks to more than \d+ bytes, headers included"):
+    with pytest.raises(ChartTooLarge, match=r"the extension headers have more than 116736 bytes together"):
         read_files(tgz(CHART, headers), LIMITS)
+
+
+def test_a_bomb_of_empty_gzip_members_ends_at_the_limit_of_the_stream() -> None:
+    with pytest.raises(ChartTooLarge, match=r"the chart unpacks to more than \d+ bytes, headers included"):
+        read_files(chart_tgz() + gzip.compress(b"") * 400, LIMITS)
 
 
 def test_a_bomb_of_zeros_is_not_held_in_memory() -> None:

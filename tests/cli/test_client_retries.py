@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from dag_gateway.charts import pack
 from dag_gateway.cli.api_client import Gateway, Order, open_gateway, server_url
 from dag_gateway.cli.exits import OutcomeUnknown, Refused, WrongUsage
-from dag_gateway.cli.package import archive
 from dag_gateway.cli.retry import retry_after, wait_before
 from dag_gateway.errors import GatewayError
 from dag_gateway.model.identity import UnverifiedJob
@@ -18,7 +18,7 @@ from tests.fakes.gateway import DEPLOYMENT, JOB, FakeGateway, Trouble
 from tests.fakes.skipping_clock import SkippingClock
 
 IDENTITY = UnverifiedJob(JOB["repoUrl"], JOB["jobId"], JOB["jobToken"])
-CHART = archive({"Chart.yaml": b"name: web\n"})
+CHART = pack("chart", {"Chart.yaml": b"name: web\n"})
 Notes = list[str]
 Sent = list[tuple[int, int]]
 
@@ -50,7 +50,7 @@ async def test_an_upload_carries_every_field_and_the_chart(gateway: FakeGateway)
 
 async def test_the_upload_tells_how_far_it_is(gateway: FakeGateway) -> None:
     seen: Sent = []
-    chart = archive({"Chart.yaml": b"", "big": bytes(range(256)) * 1000})
+    chart = pack("chart", {"Chart.yaml": b"", "big": bytes(range(256)) * 1000})
     async with client(gateway.url) as (opened, _):
         await opened.deploy(order(chart=chart), lambda done, total: seen.append((done, total)))
     assert seen[-1] == (len(chart), len(chart))

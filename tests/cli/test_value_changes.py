@@ -54,6 +54,12 @@ def test_a_chart_without_values_gets_some() -> None:
     assert changed_values(b"", ValueChanges(sets=("image.tag=1e3",))) == b'image:\n  tag: "1e3"\n'
 
 
+def test_what_is_written_once_and_meant_twice_can_be_changed_apart(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("a: &x {b: 1}\nc: *x\n")
+    assert overrides(ValueChanges((file,), sets=("a.b=2",))) == {"a": {"b": 2}, "c": {"b": 1}}
+
+
 def test_untouched_values_survive_a_change() -> None:
     content = b"time: 12:30\ncommit: 12e4567\nquoted: '1e3'\nmode: 0644\n"
     result = changed_values(content, ValueChanges(sets=("new=1",)))
@@ -75,7 +81,7 @@ def test_wrong_changes_name_their_option(tmp_path: Path) -> None:
         (ValueChanges(set_files=(f"a={binary}",)), "--set-file .*/binary: not UTF-8 text"),
         (ValueChanges(set_files=(f"a={large}",)), "--set-file .*/large: larger than 5242880 bytes"),
         (ValueChanges(files=(tmp_path / "none",)), "--values-file .*/none: No such file or directory"),
-        (ValueChanges(files=(broken,)), "--values-file .*/broken.yaml: not valid YAML: line 1, column"),
+        (ValueChanges(files=(broken,)), "--values-file .*/broken.yaml is not valid YAML: line 2, column 1"),
     ]
     for changes, text in wrong:
         with pytest.raises(WrongUsage, match=text):
@@ -83,7 +89,7 @@ def test_wrong_changes_name_their_option(tmp_path: Path) -> None:
 
 
 def test_the_charts_own_bad_values_are_named() -> None:
-    with pytest.raises(WrongUsage, match=r"CHART: values.yaml: values must be a mapping"):
+    with pytest.raises(WrongUsage, match=r"CHART: values.yaml holds a list where a mapping"):
         changed_values(b"- a\n", ValueChanges(sets=("a=1",)))
 
 

@@ -23,7 +23,7 @@ from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster as flux
 from tests.fakes.cluster_api import api_of
 from tests.fakes.fast_clock import FastClock
-from tests.fakes.flux_cluster import PATH, GOAL, OURS, TARGET, is_ours
+from tests.fakes.flux_cluster import GOAL, OURS, PATH, TARGET, is_ours
 from tests.fakes.followed import followed
 
 
@@ -328,6 +328,35 @@ async def test_a_permission_that_is_taken_away_before_the_proof_fails_the_rollou
 
     assert end.reason is Reason.CONFIG_ERROR
     assert 'resources: ["jobs"]' in end.message
+
+
+async def test_a_permission_that_is_back_before_long_costs_only_time() -> None:
+    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
+        await rollout.message("waits for c0ffee000000")
+        sim.faults.forbidden.add(("list", "jobs"))
+        await flux.our_release(sim)
+        assert "does not let the gateway list jobs" in (await rollout.verdict(Verdict.UNKNOWN)).message
+        sim.faults.forbidden.clear()
+        assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+
+async def test_a_cluster_that_the_config_no_longer_has_is_named() -> None:
+    gone = replace(TARGET, cluster="attic")
+    async with cluster() as (_, clusters):
+        with pytest.raises(StepFailed, match=r"the config has no cluster 'attic': add it to clusters"):
+            await clusters.baseline(gone, PATH)
+        async with followed(clusters.follow(gone, GOAL, is_ours)) as rollout:
+            assert (await rollout.end()).reason is Reason.CONFIG_ERROR
+
+
+async def test_content_that_was_replaced_ends_the_rollout() -> None:
+    async def contains(commit: str) -> bool:
+        raise StepFailed(Reason.SUPERSEDED, f"commit {commit[:6]} put something else there")
+
+    async with cluster() as (_, clusters), followed(clusters.follow(TARGET, GOAL, contains)) as rollout:
+        end = await rollout.end()
+
+    assert (end.reason, end.message) == (Reason.SUPERSEDED, "commit badc0d put something else there")
 
 
 JOB_FAILED = "2026-01-31T12:00:09Z"

@@ -129,6 +129,12 @@ def test_patience_counts_from_the_first_sight_and_forgets_what_has_gone() -> Non
     assert again.until(pull) == NOW + timedelta(seconds=38)
 
 
+def test_what_only_explains_has_no_end_of_patience() -> None:
+    explains = Problem("a", Reason.CRASH_LOOP, "crashed once", None)
+
+    assert Patience.fresh().seeing([explains], NOW).until(explains) is None
+
+
 @pytest.mark.parametrize(("state", "quiet"), [("pod-ready", True), ("pod-unready", False)])
 def test_only_a_pod_that_is_not_ready_is_asked_for_trouble(state: str, quiet: bool) -> None:
     assert diagnose.deleted_or_ready(load(state)) is quiet

@@ -172,7 +172,8 @@ MISTAKES = [
     (
         {},
         {"kubeConfig": {"secretRef": {"name": "edge"}}},
-        r"deploys to another cluster (spec.kubeConfig), whose pods can not be seen here; follow it there",
+        "deploys to another cluster (spec.kubeConfig), whose pods can not be seen here;"
+        " use the tracker helm at that cluster",
     ),
 ]
 
@@ -236,6 +237,21 @@ def test_the_same_version_from_before_the_push_is_not_superseded(baseline: Basel
 
 def test_without_any_release_before_every_revision_is_from_after_the_push() -> None:
     assert judge("superseded", Goal(OURS, PATH, "web", "1.1.0", Baseline())).reason is Reason.SUPERSEDED
+
+
+def test_a_rollback_after_a_failed_test_of_ours_is_a_failure_and_no_successor() -> None:
+    taken_back = chain("test-failed")
+    assert taken_back.helm_release is not None
+    told = taken_back.helm_release["status"]
+    told["history"] = [
+        {"version": 3, "chartVersion": "1.0.0", "status": "deployed"},
+        {"version": 2, "chartVersion": "1.1.0", "status": "superseded"},
+    ]
+    told["conditions"].append({"type": "Remediated", "status": "True", "reason": "RollbackSucceeded"})
+
+    assert flux.judge(taken_back, GOAL, [OURS]) == failed(
+        Reason.HOOK_FAILED, f"{RELEASE} failed and was taken back (RollbackSucceeded) (TestFailed: 1 test failed)"
+    )
 
 
 def test_ours_released_twice_is_not_superseded_by_itself() -> None:

@@ -76,6 +76,13 @@ def test_the_manifest_gives_its_objects_and_nothing_else() -> None:
     assert [obj["kind"] for obj in objects] == ["ConfigMap"]
 
 
+def test_the_objects_of_a_list_count_one_by_one() -> None:
+    inner = "{kind: List, items: [{kind: Service}, {kind: Deployment}, {}]}"
+    listed = Release(7, "deployed", "", "web", "1.1.0", f"kind: DeploymentList\nitems: [{inner}]\n", None)
+
+    assert [obj["kind"] for obj in helm_release.manifest_objects(listed)] == ["Service", "Deployment"]
+
+
 def test_a_manifest_that_is_not_yaml_is_named_by_its_revision() -> None:
     broken = Release(7, "deployed", "", "web", "1.1.0", "a: [", None)
 

@@ -13,7 +13,7 @@ from dag_gateway.clusters.errors import AccessDenied
 from dag_gateway.clusters.live import Live
 from dag_gateway.clusters.objects import name
 from dag_gateway.clusters.resources import SECRETS, Selection
-from dag_gateway.clusters.watch import Change, Gone, Lost, Seen, Synced, backoff, watching
+from dag_gateway.clusters.watch import REFUSALS, Change, Gone, Lost, Seen, Synced, backoff, watching
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from dag_gateway.simulator.server import serving
@@ -130,7 +130,7 @@ async def test_a_refusal_that_lasts_is_raised() -> None:
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
         sim.faults.forbidden.add(("list", "secrets"))
         async with aclosing(watching(api, FastClock())(ALL)) as changes:
-            assert await next_of(changes, 2) == [("Lost", ""), ("Lost", "")]
+            assert await next_of(changes, REFUSALS - 1) == [("Lost", "")] * (REFUSALS - 1)
             with pytest.raises(AccessDenied, match=r"does not let the gateway list secrets in namespace shop"):
                 await anext(changes)
 
@@ -138,7 +138,8 @@ async def test_a_refusal_that_lasts_is_raised() -> None:
 async def test_a_refusal_to_watch_is_raised_though_listing_is_allowed() -> None:
     async with watched() as (sim, changes):
         sim.faults.forbidden.add(("watch", "secrets"))
-        assert await next_of(changes, 5) == [("Synced", ""), ("Lost", "")] * 2 + [("Synced", "")]
+        refused = [("Synced", ""), ("Lost", "")] * (REFUSALS - 1)
+        assert await next_of(changes, len(refused) + 1) == [*refused, ("Synced", "")]
         with pytest.raises(AccessDenied, match=r'verbs: \["list", "watch"\]'):
             await anext(changes)
 

@@ -127,6 +127,39 @@ def test_the_youngest_pod_of_a_daemon_set_shows_the_newest_revision() -> None:
     assert workloads.judge(held, BEFORE) == progressing("agent: 1/2 pods ready (1 of 2 updated)", ready=1, desired=2)
 
 
+def test_what_is_healthy_has_no_problem_though_a_pod_of_it_once_failed() -> None:
+    job = load("job-complete")
+    evicted = rollout("deployment-ready", "pod-ready", "pod-dead")
+
+    assert workloads.problems(Workloads([job], pods=[owned(load("pod-dead"), job)]), BEFORE) == ()
+    assert workloads.problems(evicted, BEFORE) == ()
+
+
+def test_a_failed_pod_that_its_controller_replaces_only_explains() -> None:
+    found = rollout("deployment-updating", "pod-ready", "pod-dead")
+    pulling = owned(load("pod-image-pull"), dict(found.replica_sets[1]))
+    held = Workloads(found.owners, found.replica_sets, [*found.pods, pulling])
+
+    assert [(problem.reason, problem.grace) for problem in workloads.problems(held, BEFORE)] == [
+        (Reason.IMAGE_PULL, 20.0),
+        (Reason.CRASH_LOOP, None),
+    ]
+
+
+@pytest.mark.parametrize("state", ["pod-dead", "pod-crash-loop"])
+def test_the_retries_of_a_job_are_its_own_affair(state: str) -> None:
+    job = load("job-running")
+    (problem,) = workloads.problems(Workloads([job], pods=[owned(load(state), job)]), BEFORE)
+
+    assert (problem.reason, problem.grace) == (Reason.CRASH_LOOP, None)
+
+
+def test_a_bare_pod_that_has_failed_stops_the_rollout() -> None:
+    (problem,) = workloads.problems(Workloads([load("pod-dead")]), BEFORE)
+
+    assert problem.grace == 0.0
+
+
 def test_all_pods_of_a_job_are_current_and_nobody_counts_them() -> None:
     job = load("job-running")
     pod = owned(load("pod-crash-loop"), job)

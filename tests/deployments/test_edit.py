@@ -3,7 +3,7 @@
 import pytest
 
 from dag_gateway.charts import parse_metadata, stamp
-from dag_gateway.deployments.publish import edit
+from dag_gateway.deployments.publish import Versions, edit
 from dag_gateway.iac import Folder
 from dag_gateway.model.chart import Chart, Metadata
 from tests.fakes.deployments import a_deployment
@@ -16,12 +16,18 @@ OTHER = Chart(CHART.metadata, {**CHART.files, "values.yaml": b"a: 2\n"})
 DEPLOYMENT = a_deployment(version="1.2.3", chart_digest=CHART.digest)
 
 
+UNIQUE = f"1.2.3+{CHART.digest[:8]}"
+FREE = Versions("1.2.3", UNIQUE)
+LIVE = Versions("1.2.3", UNIQUE, taken=True)
+FOREIGN = Versions("1.2.3", UNIQUE, taken=True, foreign=True)
+
+
 def folder(chart: Chart, version: str) -> Folder:
     return Folder("c" * 40, "d" * 40, stamp(chart.files, version))
 
 
-def version_written(before: Folder | None, taken: tuple[str, ...] = ()) -> str | None:
-    written = edit(DEPLOYMENT, CHART, taken, before)
+def version_written(before: Folder | None, versions: Versions = FREE) -> str | None:
+    written = edit(DEPLOYMENT, CHART, versions, before)
     return parse_metadata(written.files["Chart.yaml"]).version if written else None
 
 
@@ -34,6 +40,16 @@ def test_the_same_content_is_left_as_it_is() -> None:
     assert version_written(folder(CHART, f"1.2.3+{CHART.digest[:8]}")) is None
 
 
+@pytest.mark.parametrize("versions", [FREE, LIVE])
+def test_what_is_live_and_known_to_be_the_same_is_left_as_it_is(versions: Versions) -> None:
+    assert version_written(folder(CHART, "1.2.3"), versions) is None
+
+
+def test_the_same_content_under_a_version_that_something_unknown_runs_under_gets_a_digest() -> None:
+    assert version_written(folder(CHART, "1.2.3"), FOREIGN) == UNIQUE
+    assert version_written(folder(CHART, UNIQUE), FOREIGN) is None
+
+
 def test_the_same_version_with_other_content_gets_a_digest() -> None:
     assert version_written(folder(OTHER, "1.2.3")) == f"1.2.3+{CHART.digest[:8]}"
 
@@ -44,7 +60,7 @@ def test_another_version_with_the_same_content_is_written() -> None:
 
 @pytest.mark.parametrize("before", [None, folder(OTHER, "1.2.2")])
 def test_a_version_that_stood_for_other_content_elsewhere_gets_a_digest(before: Folder | None) -> None:
-    assert version_written(before, taken=("1.2.3",)) == f"1.2.3+{CHART.digest[:8]}"
+    assert version_written(before, LIVE) == f"1.2.3+{CHART.digest[:8]}"
 
 
 @pytest.mark.parametrize("files", [{}, {"Chart.yaml": b"not: a chart"}, {"README.md": b"x"}])
@@ -53,7 +69,7 @@ def test_a_folder_without_a_readable_chart_is_written_over(files: dict[str, byte
 
 
 def test_the_commit_says_where_it_comes_from() -> None:
-    written = edit(DEPLOYMENT, CHART, (), None)
+    written = edit(DEPLOYMENT, CHART, FREE, None)
     assert written is not None
     assert written.message == (
         "[web] deploy 1.2.3\n"

@@ -17,6 +17,7 @@ from dag_gateway.model.event import status_news
 from dag_gateway.model.health import progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.store import DeploymentNotFound, DeploymentStore
+from tests.fakes.database_trouble import table_away
 from tests.fakes.deployments import NOON, OTHER_TARGET, TARGET, a_deployment
 from tests.fakes.stores import a_store
 
@@ -156,3 +157,15 @@ async def test_at_shutdown_streams_end_with_an_invitation_to_come_back(stage: St
 
 async def _rest(stream: AsyncIterator[bytes]) -> list[bytes]:
     return [frame async for frame in stream]
+
+
+async def test_a_stream_ends_with_an_invitation_while_the_database_is_away(stage: Stage, tmp_path: Path) -> None:
+    stream = await stage.feed.stream(stage.id, 0)
+    assert stream is not None
+    async with aclosing(stream):
+        assert told(await anext(stream)) == ("1", "pending")
+        with table_away(tmp_path, "events"):
+            stage.signals.wake(stage.id)
+            assert [frame async for frame in stream] == [COME_BACK]
+    await stage.fail()
+    assert [told(frame) for frame in await stage.frames(after=1)] == [("2", "failed")]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.fakes.needs import needs
 
+README = Path(__file__).parents[2] / "README.md"
 DEMO = [sys.executable, "-m", "dag_gateway.cli", "demo", "--port", "0"]
 
 
@@ -20,6 +21,9 @@ async def test_once_deploys_the_sample_chart_and_ends() -> None:
     text = out.decode()
     assert "deployed: 1.0.0 is live and healthy at demo/hello/hello-web" in text
     assert re.search(r"target demo/hello/hello-web monitoring .*hello-web: 0/2 pods ready", text)
+    transcript = README.read_text(encoding="utf-8").split("A simulated GitLab,")[1].split("```")[0]
+    shown, printed = anonymous(f"A simulated GitLab,{transcript}"), anonymous(text)
+    assert (shown[:4], shown[-2:]) == (printed[:4], printed[-2:]), "the README shows another transcript"
 
 
 @needs("curl")
@@ -46,6 +50,12 @@ async def test_it_stays_up_with_commands_that_work_until_it_is_told_to_end(tmp_p
 
 def _command(script: list[str], words: str) -> str:
     return next(line for line in script if words in line)
+
+
+def anonymous(text: str) -> list[str]:
+    """The lines without what differs from run to run."""
+    text = re.sub(r"127\.0\.0\.1:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{12,40}\b", "*", text)
+    return [line for line in text.splitlines() if line]
 
 
 async def _shell(command: str) -> bytes:

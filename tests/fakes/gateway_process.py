@@ -18,7 +18,12 @@ _ROOT = Path(__file__).parents[2]
 
 
 class GatewayProcess:
-    """``start`` returns once it listens; ``lines`` are the log lines of all its lives."""
+    """``start`` returns once it listens; ``lines`` are the log lines of all its lives.
+
+    ``drain`` is its ``server.drain``.
+    """
+
+    drain = "5s"
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
@@ -32,8 +37,9 @@ class GatewayProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    async def start(self) -> None:
-        settings = self._around.config | {"server": {"host": "127.0.0.1", "port": self._port, "drain": "5s"}}
+    async def start(self, until: str = "Uvicorn running") -> None:
+        """``until``: what it logs when it has come far enough to return."""
+        settings = self._around.config | {"server": {"host": "127.0.0.1", "port": self._port, "drain": self.drain}}
         self._config.write_text(yaml.safe_dump(settings))
         command = [sys.executable, "-m", "dag_gateway.cli", "serve", "--config", str(self._config)]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)}
@@ -41,17 +47,22 @@ class GatewayProcess:
             *command, env=environment, stderr=asyncio.subprocess.PIPE, cwd=self._around.folder
         )
         listening = asyncio.Event()
-        self._reader = asyncio.create_task(self._read(self.process, listening))
+        self._reader = asyncio.create_task(self._read(self.process, listening, until))
         waiting = asyncio.create_task(listening.wait())
         await asyncio.wait([waiting, self._reader], return_when=asyncio.FIRST_COMPLETED)
         assert listening.is_set(), "\n".join(self.lines)
 
-    async def _read(self, process: asyncio.subprocess.Process, listening: asyncio.Event) -> None:
+    async def _read(self, process: asyncio.subprocess.Process, listening: asyncio.Event, until: str) -> None:
         assert process.stderr
         async for line in process.stderr:
             self.lines.append(line.decode())
-            if "Uvicorn running" in json.loads(line)["message"]:
+            if until in json.loads(line)["message"]:
                 listening.set()
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        assert self.process
+        self.process.terminate()
 
     def kill(self) -> None:
         """kill -9; safe to call from any thread."""

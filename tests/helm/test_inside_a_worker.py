@@ -31,6 +31,8 @@ def request(**changes: Any) -> dict[str, Any]:
 
 def test_the_folder_of_the_worker_is_left_empty(tmp_path: Path) -> None:
     assert len(render(example(), request()).objects) == 5
+    with pytest.raises(StepFailed, match=r"helm lint: templates/a\.yaml:"):
+        render(chart(a=CONFIG_MAP.replace("ConfigMap", "Deployment")), request())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,3 +107,16 @@ def test_a_worker_can_be_spoken_to_by_hand(tmp_path: Path) -> None:
     assert ready == {"ready": True}
     assert [found["kind"] for found in good["rendered"]["objects"]] == ["ConfigMap"]
     assert bad["failed"]["reason"] == "render_failed"
+
+
+def test_a_worker_without_a_gateway_removes_what_an_unfinished_lint_has_left(tmp_path: Path) -> None:
+    folder = tmp_path / "worker"
+    (folder / "helm-lint123" / "demo").mkdir(parents=True)
+    (folder / "helm-lint123" / "demo" / "Chart.yaml").write_bytes(b"")
+    (folder / "chart.tgz").write_bytes(chart())
+    command = (sys.executable, "-m", "dag_gateway.helm.worker", str(1024**3))
+    done = subprocess.run(
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not folder.exists()

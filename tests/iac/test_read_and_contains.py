@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dag_gateway.config import RepositorySettings
-from dag_gateway.iac import FolderMissing, Iac, PathRefused, RemoteUnavailable
+from dag_gateway.iac import FolderMissing, FolderReplaced, Iac, PathRefused, RemoteUnavailable
 from tests.fakes.git_cli import git, rival_commit
 from tests.fakes.git_http import FETCH, REFS, Fault, GitServer
 from tests.fakes.iac_changes import deploy
@@ -74,7 +74,7 @@ async def test_a_silent_remote_is_unavailable_after_its_timeout(tmp_path: Path, 
             with pytest.raises(RemoteUnavailable, match=r"the IaC repository 'iac' d(id|oes) not answer"):
                 await iac.read("iac", None, "x")
             with pytest.raises(RemoteUnavailable, match=r"the IaC repository 'iac' d(id|oes) not answer"):
-                await iac.contains("iac", None, ancestor="0" * 40, commit="1" * 40)
+                await iac.contains("iac", None, "clusters/test/web", ancestor="0" * 40, commit="1" * 40)
 
 
 async def test_reading_does_not_wait_for_a_push_under_way(remote: Iac, server: GitServer, clock: SkippingClock) -> None:
@@ -98,9 +98,54 @@ async def test_a_descendant_contains_its_ancestors_and_not_the_other_way_round(
 ) -> None:
     published = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
     rival = rival_commit(bare, tmp_path / "rival", {"elsewhere": "1"})
-    assert await local.contains("iac", None, ancestor=published.commit, commit=published.commit)
-    assert await local.contains("iac", None, ancestor=published.commit, commit=rival)
-    assert not await local.contains("iac", None, ancestor=rival, commit=published.commit)
+    assert await local.contains("iac", None, "clusters/test/web", ancestor=published.commit, commit=published.commit)
+    assert await local.contains("iac", None, "clusters/test/web", ancestor=published.commit, commit=rival)
+    assert not await local.contains("iac", None, "clusters/test/web", ancestor=rival, commit=published.commit)
+
+
+@pytest.mark.parametrize("files", [{"clusters/test/web/values.yaml": "by: hand\n"}, {"clusters/test/web/new": "1"}])
+async def test_a_descendant_with_something_else_at_the_path_proves_nothing(
+    remote: Iac, bare: Path, clock: SkippingClock, tmp_path: Path, files: dict[str, str]
+) -> None:
+    published = await remote.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    by_hand = rival_commit(bare, tmp_path / "rival", files)
+    later = rival_commit(bare, tmp_path / "rival", {"elsewhere": "1"})
+    for commit in (by_hand, later):
+        with pytest.raises(FolderReplaced, match=f"^commit {by_hand[:12]} put something else at 'clusters/test/web'$"):
+            await remote.contains("iac", None, "clusters/test/web", ancestor=published.commit, commit=commit)
+
+
+async def test_the_deployment_that_wrote_something_else_is_named(local: Iac, clock: SkippingClock) -> None:
+    ours = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    newer = await local.publish("iac", None, deploy("d-2"), deadline=clock.within(60))
+    with pytest.raises(FolderReplaced, match=rf"commit {newer.commit[:12]} \(deployment d-2\) put something else"):
+        await local.contains("iac", None, "clusters/test/web", ancestor=ours.commit, commit=newer.commit)
+
+
+async def test_a_folder_that_gave_way_to_a_link_or_to_nothing_was_replaced(
+    local: Iac, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    ours = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    clone = tmp_path / "rival"
+    git(bare, "clone", "--quiet", "--branch", "main", str(bare), str(clone))
+    git(clone, "rm", "-r", "--quiet", "clusters/test/web")
+    gone = commit_all(clone, "gone")
+    (clone / "clusters/test/web").symlink_to("other")
+    linked = commit_all(clone, "linked")
+    for commit in (gone, linked):
+        with pytest.raises(FolderReplaced, match="put something else at 'clusters/test/web'") as e:
+            await local.contains("iac", None, "clusters/test/web", ancestor=ours.commit, commit=commit)
+        assert (e.value.code, e.value.commit) == ("folder_replaced", gone)
+
+
+async def test_content_that_was_put_back_proves_again(
+    local: Iac, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    ours = await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    values = "clusters/test/web/values.yaml"
+    rival_commit(bare, tmp_path / "rival", {values: "by: hand\n"})
+    restored = rival_commit(bare, tmp_path / "rival", {values: "a: 1\n"})
+    assert await local.contains("iac", None, "clusters/test/web", ancestor=ours.commit, commit=restored)
 
 
 async def test_only_an_unknown_commit_is_asked_for(
@@ -109,19 +154,26 @@ async def test_only_an_unknown_commit_is_asked_for(
     published = await remote.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
     first = git(bare, "rev-parse", "main^")
     server.requests.clear()
-    assert await remote.contains("iac", None, ancestor=first, commit=published.commit)
+    assert await remote.contains("iac", None, "clusters/test/other", ancestor=first, commit=published.commit)
     assert server.requests == []
-    assert not await remote.contains("iac", None, ancestor=published.commit, commit="0" * 39 + "1")
+    assert not await remote.contains("iac", None, "clusters/test/web", ancestor=published.commit, commit="0" * 39 + "1")
     assert server.requests == [REFS, FETCH]
 
 
 @pytest.mark.parametrize("commit", ["", "main", "0" * 39, "0" * 64, "../../x", "é" * 40, "A" * 40])
 async def test_what_is_no_commit_id_contains_nothing(remote: Iac, server: GitServer, commit: str) -> None:
-    assert not await remote.contains("iac", None, ancestor="1" * 40, commit=commit)
+    assert not await remote.contains("iac", None, "clusters/test/web", ancestor="1" * 40, commit=commit)
     assert server.requests == []
 
 
 async def test_a_remote_in_trouble_proves_nothing(remote: Iac, server: GitServer) -> None:
     server.faults.append(Fault(REFS, status=500))
     with pytest.raises(RemoteUnavailable, match="the IaC repository 'iac' does not answer"):
-        await remote.contains("iac", None, ancestor="1" * 40, commit="2" * 40)
+        await remote.contains("iac", None, "clusters/test/web", ancestor="1" * 40, commit="2" * 40)
+
+
+def commit_all(clone: Path, message: str) -> str:
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message", message)
+    git(clone, "push", "--quiet", "origin", "HEAD:main")
+    return git(clone, "rev-parse", "HEAD")

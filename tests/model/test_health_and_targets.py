@@ -19,6 +19,10 @@ def test_a_whole_is_as_good_as_its_worst_part() -> None:
     assert worst([failed(Reason.QUOTA, "no room"), *parts]) == failed(Reason.QUOTA, "no room", ready=2, desired=3)
 
 
+def test_of_many_parts_only_the_first_are_told() -> None:
+    assert worst(healthy(f"web-{n}") for n in range(8)).message == "web-0; web-1; web-2; web-3; web-4; and 3 more"
+
+
 def test_nothing_is_healthy() -> None:
     assert worst([]) == healthy()
 

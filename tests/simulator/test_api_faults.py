@@ -6,7 +6,7 @@ import yaml
 
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes.kubernetes_http import KubernetesHttp, namespace_of
-from tests.fakes.simulated import config_map, http_client
+from tests.fakes.simulated import config_map
 
 MAPS = "/api/v1/namespaces/shop/configmaps"
 
@@ -16,12 +16,6 @@ async def sim() -> AsyncIterator[SimulatedCluster]:
     async with simulated_cluster(controllers=False) as sim:
         sim.ensure_namespace("shop")
         yield sim
-
-
-@pytest.fixture
-async def http(sim: SimulatedCluster) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(sim) as client:
-        yield client
 
 
 @pytest.fixture

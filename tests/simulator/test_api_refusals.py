@@ -7,7 +7,7 @@ import pytest
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from dag_gateway.simulator.refusals import Refused
-from tests.fakes.simulated import config_map, http_client, pod, workload
+from tests.fakes.simulated import config_map, pod, workload
 
 MAPS = "/api/v1/namespaces/shop/configmaps"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/shop/deployments"
@@ -19,12 +19,6 @@ async def sim() -> AsyncIterator[SimulatedCluster]:
     async with simulated_cluster(controllers=False) as sim:
         sim.ensure_namespace("shop")
         yield sim
-
-
-@pytest.fixture
-async def http(sim: SimulatedCluster) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(sim) as client:
-        yield client
 
 
 def _refusal(response: httpx.Response) -> tuple[int, str, str]:

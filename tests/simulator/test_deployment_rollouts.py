@@ -1,20 +1,11 @@
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
 from dag_gateway.simulator import kinds
-from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
+from dag_gateway.simulator.cluster import SimulatedCluster
 from dag_gateway.simulator.kinds import DEPLOYMENT, REPLICA_SET, Object
 from tests.fakes.simulated import pods_of, reason_of, status_of, until, warnings, workload
 
 REVISION = "deployment.kubernetes.io/revision"
-
-
-@pytest.fixture
-async def sim() -> AsyncIterator[SimulatedCluster]:
-    async with simulated_cluster(pace=0.001) as sim:
-        yield sim
 
 
 def _is_done(sim: SimulatedCluster) -> bool:

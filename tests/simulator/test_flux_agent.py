@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -19,7 +18,7 @@ from dag_gateway.simulator.kinds import (
     STATEFUL_SET,
     Kind,
 )
-from tests.fakes.flux_iac import FluxIac, chart, flux_iac
+from tests.fakes.flux_iac import FluxIac, chart
 from tests.fakes.flux_state import (
     PLACES,
     another_fetch,
@@ -36,17 +35,6 @@ from tests.fakes.simulated import job, pod, pods_of, until, workload
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def helm() -> AsyncIterator[Helm]:
-    async with Helm() as helm:
-        yield helm
-
-
-@pytest.fixture
-def iac(tmp_path: Path) -> FluxIac:
-    return flux_iac(tmp_path)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,7 +13,7 @@ from dag_gateway.simulator.kinds import (
     HELM_CHART,
     HELM_RELEASE,
 )
-from tests.fakes.flux_iac import FOLDER, FluxIac, flux_iac
+from tests.fakes.flux_iac import FOLDER, FluxIac
 from tests.fakes.flux_state import (
     change_spec,
     flux_condition,
@@ -40,17 +39,6 @@ spec:
       restartPolicy: Never
       containers: [{name: main, image: "IMAGE"}]
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def helm() -> AsyncIterator[Helm]:
-    async with Helm() as helm:
-        yield helm
-
-
-@pytest.fixture
-def iac(tmp_path: Path) -> FluxIac:
-    return flux_iac(tmp_path)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -20,12 +20,6 @@ KEPT = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, annotations: {"h
 FOREIGN = "apiVersion: zoo.example.com/v1\nkind: Lama\nmetadata: {name: carl}\n"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def helm() -> AsyncIterator[Helm]:
-    async with Helm() as helm:
-        yield helm
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def sim() -> AsyncIterator[SimulatedCluster]:
     async with simulated_cluster(pace=0.001) as sim:

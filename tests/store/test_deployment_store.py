@@ -161,6 +161,15 @@ async def test_a_version_is_known_to_mean_other_content(store: DeploymentStore) 
     assert not await store.means_other_content(replace(other, environment="staging"), "1.2.3")
 
 
+async def test_a_version_is_known_to_mean_this_content(store: DeploymentStore) -> None:
+    to_pushed = (Status.VALIDATING, Status.PUSHING, Status.PUSHED)
+    first = await moved(store, await accepted(store), *to_pushed, commit="a", chart_version="1.2.3")
+    assert await store.means_this_content(replace(first, number=9), "1.2.3")
+    assert not await store.means_this_content(first, "1.2.4")
+    assert not await store.means_this_content(a_deployment(number=9, chart_digest="cd" * 32), "1.2.3")
+    assert not await store.means_this_content(replace(first, environment="staging"), "1.2.3")
+
+
 async def test_a_burst_of_a_hundred_uploads_loses_none(store: DeploymentStore) -> None:
     uploads = [accepted(store, id=f"d{n}", version=f"1.0.{n}") for n in range(100)]
     stored = await asyncio.gather(*uploads)

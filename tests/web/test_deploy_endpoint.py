@@ -12,6 +12,8 @@ from dag_gateway.simulator.gitlab import Fault
 from tests.fakes.world import World, chart_files, world
 
 CHART = pack("web", chart_files())
+UNREADABLE = "the multipart body can not be read"
+HALF = b'--b\r\nContent-Disposition: form-data; name="chart"; filename="web.tgz"\r\n\r\nhalf a cha'
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -91,7 +93,9 @@ async def test_a_field_stands_once_and_is_text(running: World) -> None:
         ("application/json", b"{}", 415, "wrong_media_type", "Content-Type: multipart/form-data is expected"),
         ("multipart/form-data", b"x", 400, "invalid_request", "the multipart body can not be read: Missing boundary"),
         ("multipart/form-data; boundary=b", b"--x\r\n", 400, "invalid_request", "the multipart body can not be read"),
-        ("multipart/form-data; boundary=b", b"", 400, "invalid_request", "repoUrl: this field is required"),
+        ("multipart/form-data; boundary=b", b"--b--", 400, "invalid_request", "repoUrl: this field is required"),
+        ("multipart/form-data; boundary=b", b"", 400, "invalid_request", f"{UNREADABLE}: it ends before its closing"),
+        ("multipart/form-data; boundary=b", HALF, 400, "invalid_request", f"{UNREADABLE}: it ends before its closing"),
     ],
 )
 async def test_a_body_that_is_no_form_is_refused(

@@ -1,0 +1,54 @@
+"""Deadlines that pass while nobody looks: what was done meanwhile counts, what was not is not begun."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dag_gateway.charts import pack
+from dag_gateway.iac.bare import tip
+from tests.fakes.database_trouble import execute, moves_refused
+from tests.fakes.stores import a_store
+from tests.fakes.world import Surroundings, chart_files, gateway, surroundings
+
+CHART = pack("web", chart_files())
+_PATIENCE = 60.0
+"""Seconds; only a test that fails waits for so long."""
+LONG_AGO = "UPDATE deployments SET accepted_at = '2020-01-01T00:00:00.000Z'"
+
+
+@pytest.fixture
+async def around(tmp_path: Path) -> AsyncIterator[Surroundings]:
+    async with surroundings(tmp_path) as around:
+        yield around
+
+
+async def left_at(around: Surroundings, status: str) -> str:
+    """The id of a deployment that a gateway could not carry on from ``status``, long ago."""
+    async with a_store(around.folder):
+        pass
+    with moves_refused(around.folder, f"OLD.status = '{status}' AND NEW.status <> OLD.status"):
+        async with asyncio.timeout(_PATIENCE), gateway(around) as running:
+            deployment_id: str = (await running.upload(CHART)).json()["deploymentId"]
+            while (await running.record(deployment_id))["status"] != status:
+                pass
+        execute(around.folder, LONG_AGO)
+    return deployment_id
+
+
+async def test_what_was_rolled_out_meanwhile_is_deployed(around: Surroundings) -> None:
+    deployment_id = await left_at(around, "monitoring")
+    async with gateway(around) as running:
+        record = await running.ended(deployment_id)
+    assert (record["status"], record["reason"]) == ("deployed", None), record["message"]
+
+
+async def test_what_was_not_begun_is_not_begun(around: Surroundings) -> None:
+    before = tip(around.repository, "main")
+    deployment_id = await left_at(around, "pending")
+    async with gateway(around) as running:
+        record = await running.ended(deployment_id)
+    assert (record["status"], record["reason"]) == ("failed", "timeout")
+    assert "not pushed: the deadline passed" in record["message"]
+    assert tip(around.repository, "main") == before
