@@ -8,11 +8,14 @@ from io import BytesIO
 
 def pack(name: str, files: Mapping[str, bytes]) -> bytes:
     """``files`` (path -> content) in one top folder ``name``, sorted, without times, owners or modes of their own."""
-    plain = BytesIO()
-    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
+    packed = BytesIO()
+    with (
+        gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
         for path in sorted(files):
             tar.addfile(_entry(f"{name}/{path}", len(files[path])), BytesIO(files[path]))
-    return gzip.compress(plain.getvalue(), mtime=0)
+    return packed.getvalue()
 
 
 def _entry(path: str, size: int) -> tarfile.TarInfo:

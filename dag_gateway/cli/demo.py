@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .exits import ExitCode
+from .run import run
 
 Once = Annotated[bool, typer.Option("--once", help="End after the deployment; exit code 0 when it was deployed.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Where the gateway listens; 0: any free port.")]
@@ -19,10 +20,13 @@ def demo(once: Once = False, port: Port = 8080, directory: Dir = None) -> None:
     from .demo_run import run_demo
     from .logs import configure_logs
 
-    with tempfile.TemporaryDirectory(prefix="dag-demo-") as scratch:
-        folder = directory or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "gateway.log").open("a", encoding="utf-8") as log:
-            configure_logs(log)
-            deployed = asyncio.run(run_demo(folder, port, once=once))
-    raise typer.Exit(ExitCode.OK if deployed else ExitCode.FAILED)
+    def work() -> ExitCode:
+        with tempfile.TemporaryDirectory(prefix="dag-demo-") as scratch:
+            folder = directory or Path(scratch)
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "gateway.log").open("a", encoding="utf-8") as log:
+                configure_logs(log)
+                deployed = asyncio.run(run_demo(folder, port, once=once))
+        return ExitCode.OK if deployed else ExitCode.FAILED
+
+    run(work)

@@ -21,7 +21,7 @@ from .job import GivenJob
 from .options import Call
 from .package import pack
 from .rollout import Journey, deploy_chart
-from .server import GatewayServer, gateway_server
+from .server import GatewayServer, gateway_server, listener_of
 from .show import LogView
 from .values import ValueChanges
 
@@ -59,7 +59,7 @@ async def running_gateway(world: World) -> AsyncIterator[tuple[GatewayServer, st
     """A gateway on its own port for as long as the block runs, and its URL."""
     settings = read_config(world.config)
     server = gateway_server(create_app(settings), settings.server)
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[listener_of(settings.server)]))
     try:
         await server.ready(task)
         yield server, server.url()

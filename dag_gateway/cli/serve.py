@@ -1,11 +1,15 @@
 """``dag serve``: run the gateway."""
 
 import asyncio
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from .config import ConfigFile, read_config
+from .database import bring_up_to_date
+from .exits import ExitCode
+from .run import run
 
 NoMigrate = Annotated[bool, typer.Option("--no-migrate", help="Do not bring the database up to date first.")]
 
@@ -15,9 +19,17 @@ def serve(config: ConfigFile, no_migrate: NoMigrate = False) -> None:
     from dag_gateway.app import create_app
 
     from .logs import configure_logs
-    from .server import gateway_server
+    from .server import gateway_server, listener_of
 
     settings = read_config(config)
-    configure_logs()
-    server = gateway_server(create_app(settings, migrate=not no_migrate), settings.server)
-    asyncio.run(server.serve())
+    if not no_migrate:
+        bring_up_to_date(settings)
+
+    def work() -> ExitCode:
+        with closing(listener_of(settings.server)) as listener:
+            configure_logs()
+            server = gateway_server(create_app(settings, migrate=False), settings.server)
+            asyncio.run(server.serve(sockets=[listener]))
+        return ExitCode.OK
+
+    run(work)

@@ -13,6 +13,9 @@ from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from dag_gateway.config import ServerSettings
+from dag_gateway.web.listener import listen
+
+from .exits import WrongUsage
 
 # How long, in seconds, a draining process still answers: time for its readiness to be seen and its streams to end.
 _FAREWELL = 1.0
@@ -42,6 +45,7 @@ class GatewayServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        log.info("listening", url=self.url())
         self._started.set()
 
     async def ready(self, serving: asyncio.Task[None]) -> None:
@@ -93,14 +97,21 @@ def _leave_it_all() -> None:
     os._exit(0)
 
 
+def listener_of(settings: ServerSettings) -> socket.socket:
+    """The socket of ``server.host`` and ``server.port``. Raises WrongUsage when it can not be had."""
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise WrongUsage(f"can not listen on {where} (server.host, server.port): {error.strerror or error}") from error
+
+
 def gateway_server(application: Starlette, settings: ServerSettings) -> GatewayServer:
-    """A server for the application, ready to ``serve()``."""
+    """A server for the application, ready to ``serve()`` on a listener."""
     # The feed ends its own streams; the library's watcher would cut them before they can say goodbye.
     AppStatus.enable_automatic_graceful_drain = False
     config = uvicorn.Config(
         application,
-        host=settings.host,
-        port=settings.port,
         lifespan="on",
         log_config=None,
         access_log=False,

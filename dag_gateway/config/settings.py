@@ -33,7 +33,7 @@ class LimitSettings(Settings):
     file: Bytes = 5 * 1024**2
     """One file of a chart."""
     entries: int = Field(default=10_000, gt=0)
-    """Entries of the archive, folders included."""
+    """Files and folders of a chart together."""
 
 
 class ServerSettings(Settings):

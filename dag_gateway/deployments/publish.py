@@ -9,6 +9,7 @@ from dag_gateway.errors import Invalid
 from dag_gateway.iac import Change, Edit, Folder, Published, commit_message
 from dag_gateway.model.chart import Chart, chart_version
 from dag_gateway.model.deployment import Deployment, Status
+from dag_gateway.model.reason import Reason, StepFailed
 
 from .journal import Journal
 from .tools import Tools
@@ -21,8 +22,20 @@ async def publish(journal: Journal, tools: Tools) -> Deployment:
     chart = read_chart(await tools.store.chart(deployment.number), tools.limits)
     versions = await _versions(deployment, chart, tools)
     change = Change(deployment.id, where.path, partial(edit, deployment, chart, versions))
-    published = await tools.iac.publish(where.repository, where.branch, change, deadline=deployment.deadline)
+    if tools.clock.now() < deployment.deadline:
+        published = await tools.iac.publish(where.repository, where.branch, change, deadline=deployment.deadline)
+    else:
+        published = await _pushed_in_time(deployment, change, tools)
     return _pushed(deployment, published, tools)
+
+
+async def _pushed_in_time(deployment: Deployment, change: Change, tools: Tools) -> Published:
+    """A crash may have come between push and record: what is in the repository is told, however late it is."""
+    where = deployment.destination
+    published = await tools.iac.find(where.repository, where.branch, change)
+    if published is None:
+        raise StepFailed(Reason.TIMEOUT, "not pushed: the deadline passed before the gateway came to it")
+    return published
 
 
 @dataclass(frozen=True, slots=True)

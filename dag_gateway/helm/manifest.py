@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 Object = dict[str, Any]
 
 HOOK = "helm.sh/hook"
 _NOTES = "NOTES.txt"
+# Far above any real object (schemas in large CRDs have about 50), and far below where Python's own recursion ends.
+_DEEPEST = 100
 # How Helm cuts a file into documents (Helm 4, pkg/release/v1/util/manifest.go).
 _SEPARATOR = re.compile(r"(?:^|\s*\n)---\s*")
+TOO_DEEP = f"it has more than {_DEEPEST} levels"
 _POD_TEMPLATE = ("spec", "template", "spec")
 _POD_SPECS = {
     "Deployment": _POD_TEMPLATE,
@@ -37,7 +40,12 @@ class Rendered:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "objects": self.objects,
+            "hooks": self.hooks,
+            "manifest": self.manifest,
+            "warnings": self.warnings,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -76,11 +84,21 @@ def broken_rule(found: Any) -> str | None:
     """What keeps ``found`` from being a Kubernetes object, None for a good one."""
     if not isinstance(found, dict):
         return "it is not a mapping"
+    if _is_deeper(found, _DEEPEST):
+        return TOO_DEEP
     for key in ("apiVersion", "kind"):
         if not isinstance(found.get(key), str) or not found[key]:
             return f"it has no {key}"
     name = _at(found, ("metadata",)).get("name")
     return None if isinstance(name, str) and name else "it has no metadata.name"
+
+
+def _is_deeper(found: Any, levels: int) -> bool:
+    """Whether more than so many mappings and lists are inside of one another."""
+    if not isinstance(found, dict | list):
+        return False
+    inner = found.values() if isinstance(found, dict) else found
+    return levels == 0 or any(_is_deeper(value, levels - 1) for value in inner)
 
 
 def is_hook(found: Object) -> bool:

@@ -76,8 +76,10 @@ class Worker:
 
     async def stop(self) -> None:
         """Kill the process, whatever it is doing, and remove its folder."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        # One that has ended is left to asyncio, which would miss its end if ``kill`` asked for it first.
+        if not _pipe(self._process.stdout).at_eof():
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
         await self._process.wait()
         await self._stderr
         _pipe(self._process.stdin).close()

@@ -12,7 +12,7 @@ import helm_python as helm
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .frames import LONGEST_ANSWER
-from .manifest import Document, Object, Rendered, broken_rule, documents, flat, is_hook
+from .manifest import TOO_DEEP, Document, Object, Rendered, broken_rule, documents, flat, is_hook
 from .sandbox import no_new_files
 
 _LONGEST_MESSAGE = 2000
@@ -88,11 +88,17 @@ def _objects(document: Document) -> list[Object]:
         parsed = helm.values_from_yaml(document.text)
     except helm.HelmError as error:
         raise _failed(Reason.RENDER_FAILED, f"{document.source} does not render to YAML objects: {error}") from error
+    except RecursionError:
+        raise _not_objects(document, TOO_DEEP) from None
     found = list(flat(parsed)) if parsed else []
     rule = next((rule for rule in map(broken_rule, found) if rule), None)
     if rule:
-        raise _failed(Reason.RENDER_FAILED, f"{document.source} does not render to Kubernetes objects: {rule}")
+        raise _not_objects(document, rule)
     return found
+
+
+def _not_objects(document: Document, rule: str) -> StepFailed:
+    return _failed(Reason.RENDER_FAILED, f"{document.source} does not render to Kubernetes objects: {rule}")
 
 
 def _lint(archive: bytes, values: Mapping[str, Any], namespace: str) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from dag_gateway.model.reason import Reason, StepFailed
 
@@ -15,13 +16,23 @@ from .frames import LONGEST_ANSWER, frame, read_frame
 from .render import remove_leftovers, render
 from .sandbox import confine
 
+_FAILED = 1
 _OUT_OF_MEMORY = 3
 
 
 def main() -> None:
     """Answer until the gateway closes the pipe or dies."""
+    try:
+        _serve(int(sys.argv[1]))
+    except Exception:
+        # The interpreter's own way out would wait for the reading thread, and abort with other last words than these.
+        traceback.print_exc()
+        os._exit(_FAILED)
+
+
+def _serve(memory: int) -> NoReturn:
     requests, answers = _streams()
-    confine(memory=int(sys.argv[1]))
+    confine(memory)
     waiting: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
     _write(answers, frame({"ready": True}))
@@ -52,12 +63,14 @@ def _streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[tuple[dict[str, Any], bytes]]") -> None:
-    """Ends the process when the pipe ends, also while Helm is busy: then nobody waits for the answer any more.
-
-    A gateway that was killed could not remove the working folder, which is the worker's own.
-    """
+    """Ends the process when the pipe ends, also while Helm is busy: then nobody waits for the answer any more."""
     while (request := read_frame(requests)) is not None:
         waiting.put(request)
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """A gateway that was killed could not remove the working folder, which is the worker's own."""
     # Not while a chart renders, when no folder can be opened; there is no lint then.
     with contextlib.suppress(OSError):
         remove_leftovers()
@@ -67,8 +80,11 @@ def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[tuple[dict[str, Any], 
 
 
 def _write(answers: BinaryIO, data: bytes) -> None:
-    answers.write(data)
-    answers.flush()
+    try:
+        answers.write(data)
+        answers.flush()
+    except BrokenPipeError:
+        _leave()
 
 
 if __name__ == "__main__":

@@ -57,6 +57,14 @@ class Iac:
         """
         return await self._writer(repository, branch).publish(change, deadline)
 
+    async def find(self, repository: str, branch: str | None, change: Change) -> Published | None:
+        """What ``publish`` did for this change before, perhaps in a former life; None when it is not in the branch.
+
+        Writes nothing. Raises RemoteUnavailable.
+        """
+        known, where = self._known(repository), self._branch(repository, branch)
+        return await self._ask(repository, lambda: known.published(where, change.deployment_id, change.path))
+
     async def read(self, repository: str, branch: str | None, path: str) -> Folder:
         """The folder at the tip of the remote branch, asked for now.
 

@@ -59,6 +59,13 @@ class Repository:
         except PathRefused as error:
             raise StepFailed(Reason.CONFIG_ERROR, error.message) from error
 
+    def published(self, branch: str | None, deployment_id: str, path: str) -> Published | None:
+        """The commit of a deployment in the remote branch. Raises PathRefused, RemoteUnavailable, StepFailed."""
+        parts = path_parts(path)
+        return self._sound(
+            lambda objects: self._pushed(objects, branch, deployment_id, parts, self._fetch(objects, branch))
+        )
+
     def folder(self, branch: str | None, path: str) -> Folder:
         """What is at ``path`` in the remote now. Raises FolderMissing, PathRefused, RemoteUnavailable, StepFailed."""
         parts = path_parts(path)

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from dag_gateway.web.listener import listen
+
 _LONGEST_GOODBYE = 1.0
 """Seconds for requests under way when the block ends; then they are cancelled."""
 
@@ -53,7 +55,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     them itself before the block is left; what still runs a second later is cancelled. Raises ``OSError`` when the
     port is taken.
     """
-    listener = _listener(port)
+    listener = listen("127.0.0.1", port)
     server = _LoopbackServer(uvicorn.Config(app, access_log=False, log_config=None, date_header=False, ws="none"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -61,17 +63,3 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     finally:
         server.stop()
         await task
-
-
-def _listener(port: int) -> socket.socket:
-    # Without naming the protocol asyncio does not set TCP_NODELAY on what it accepts, and answers wait for 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen()
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener

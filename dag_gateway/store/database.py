@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,9 +26,10 @@ class Database:
     """SQLite behind two pools: SQLite lets one connection write, so writers queue here instead of failing there."""
 
     def __init__(self, url: str) -> None:
-        self.url = _async_url(url)
-        self._writer = _engine(self.url, size=1, begin="BEGIN IMMEDIATE")
-        self._reader = _engine(self.url, size=4, begin="BEGIN")
+        where = make_url(url).set(drivername="sqlite+aiosqlite")
+        self._folder = Path(where.database or "").parent
+        self._writer = _engine(where, size=1, begin="BEGIN IMMEDIATE")
+        self._reader = _engine(where, size=4, begin="BEGIN")
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -48,17 +50,18 @@ class Database:
         await self._writer.dispose()
 
     async def __aenter__(self) -> Self:
+        """Raises StoreUnavailable where SQLite would only say that it is unable to open the file."""
+        if not self._folder.is_dir():
+            raise StoreUnavailable(
+                f"there is no folder {str(self._folder)!r} for the database: create it (database.url)"
+            )
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
 
-def _async_url(url: str) -> str:
-    return make_url(url).set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
-
-
-def _engine(url: str, *, size: int, begin: str) -> AsyncEngine:
+def _engine(url: URL, *, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=_POOL_WAIT, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -25,7 +25,12 @@ async def deploy(request: Request) -> Response:
     async with read_form(request, "chart", gateway.config.server.limits.upload) as form:
         upload = await _upload(request, form, gateway)
     deployment = await gateway.acceptance.accept(upload)
-    return JSONResponse({"deploymentId": deployment.id})
+    return JSONResponse({"deploymentId": deployment.id} | _link(gateway.config.server.public_url, deployment.id))
+
+
+def _link(public_url: str, deployment_id: str) -> dict[str, str]:
+    """Where people look at the deployment; nothing when the gateway does not know how it is reached."""
+    return {"url": f"{public_url.rstrip('/')}/api/deployments/{deployment_id}"} if public_url else {}
 
 
 async def _upload(request: Request, form: Form, gateway: Doors) -> Upload:

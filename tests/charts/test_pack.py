@@ -4,7 +4,7 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_gateway.charts import pack
@@ -38,7 +38,6 @@ def test_another_content_is_other_bytes(changed: dict[str, bytes]) -> None:
     assert pack("demo", FILES) != pack("demo", {**FILES, **changed})
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.from_regex(r"\A[a-z]{1,8}\.[a-z]{1,3}\Z", fullmatch=True), st.binary(max_size=2000), max_size=5)
 )

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_gateway.charts import InvalidChart, parse_metadata, stamp
@@ -80,7 +80,6 @@ def test_a_broken_chart_yaml_is_refused(text: str) -> None:
         stamped(text)
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"\A[0-9]\.[0-9]\.[0-9]([-+][0-9A-Za-z.\"'\n:#-]+)?\Z")))
 def test_no_version_can_write_yaml(version: str) -> None:
     text = "name: a # x\nversion: 1.0.0 # y\nz: [1]\n"
@@ -91,7 +90,6 @@ def test_no_version_can_write_yaml(version: str) -> None:
         assert yaml.safe_load(stamped(text, version)) == {"name": "a", "version": version, "z": [1]}
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["'", '"', ""]), st.from_regex(r"\A[0-9]\.[0-9]\.[0-9](-[a-z0-9]+)?\Z", fullmatch=True))
 def test_a_stamped_version_is_read_back_as_that_string(quote: str, version: str) -> None:
     if is_semver(version):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dag_gateway.charts import InvalidValues, parse_values
@@ -127,7 +127,6 @@ def test_a_file_in_another_encoding_is_refused() -> None:
     assert InvalidValues.code == "invalid_values"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_json_or_refused(text: str) -> None:
     try:
@@ -146,7 +145,6 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=4), JSON_VALUES, max_size=4))
 def test_json_is_read_as_what_it_says(values: dict[str, object]) -> None:
     assert parse_values(json.dumps(values, ensure_ascii=False).encode()) == values

@@ -1,6 +1,7 @@
 """The commands of whoever runs the gateway."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,27 @@ def test_a_bug_is_not_taken_for_a_missing_library() -> None:
     )
     assert "dag_gateway.config" in result.stderr
     assert "pip install" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_that_is_taken_is_wrong_usage(tmp_path: Path, command: str) -> None:
+    config = tmp_path / "gateway.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = EXAMPLE.read_text().replace("sqlite:////var/lib/dag-gateway", f"sqlite:///{tmp_path}")
+        config.write_text(text.replace("port: 8080", f"port: {port}").replace("host: 0.0.0.0", "host: 127.0.0.1"))
+        arguments = ["--config", str(config)] if command == "serve" else ["--port", str(port), "--once"]
+        result = dag(command, *arguments, env=SECRETS)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"dag: can not listen on 127.0.0.1:{port} (server.host, server.port): Address already in use\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["serve"], ["db", "upgrade"]])
+def test_a_database_that_can_not_be_opened_is_told_in_one_line(tmp_path: Path, command: list[str]) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.write_text(EXAMPLE.read_text().replace("sqlite:////var/lib/dag-gateway", f"sqlite:///{tmp_path}/nowhere"))
+    result = dag(*command, "--config", str(config), env=SECRETS)
+    assert result.exit_code == 1
+    assert result.stderr == (f"there is no folder '{tmp_path}/nowhere' for the database: create it (database.url)\n")

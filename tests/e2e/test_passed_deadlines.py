@@ -44,6 +44,15 @@ async def test_what_was_rolled_out_meanwhile_is_deployed(around: Surroundings) -
     assert (record["status"], record["reason"]) == ("deployed", None), record["message"]
 
 
+async def test_what_was_pushed_before_the_crash_is_found_and_deployed(around: Surroundings) -> None:
+    deployment_id = await left_at(around, "pushing")
+    pushed = tip(around.repository, "main")
+    async with gateway(around) as running:
+        record = await running.ended(deployment_id)
+    assert (record["status"], record["commit"]) == ("deployed", pushed), record["message"]
+    assert tip(around.repository, "main") == pushed
+
+
 async def test_what_was_not_begun_is_not_begun(around: Surroundings) -> None:
     before = tip(around.repository, "main")
     deployment_id = await left_at(around, "pending")

@@ -37,7 +37,7 @@ class GatewayProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    async def start(self, until: str = "Uvicorn running") -> None:
+    async def start(self, until: str = "listening") -> None:
         """``until``: what it logs when it has come far enough to return."""
         settings = self._around.config | {"server": {"host": "127.0.0.1", "port": self._port, "drain": self.drain}}
         self._config.write_text(yaml.safe_dump(settings))

@@ -1,4 +1,4 @@
-"""Real Helm for every test: one worker, with more time than any machine needs."""
+"""Real Helm for a whole module, with more time than any machine needs."""
 
 from collections.abc import AsyncIterator
 
@@ -7,7 +7,7 @@ import pytest_asyncio
 from dag_gateway.helm.pool import Helm
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def helm() -> AsyncIterator[Helm]:
     async with Helm(timeout=120) as pool:
         yield pool

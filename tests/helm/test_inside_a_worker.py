@@ -5,6 +5,7 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def test_a_list_of_hooks_and_objects_is_parted() -> None:
         (chart({"values.schema.json": '{"$ref": "x.json"}'}), Reason.INVALID_CHART, 'refers to "file:///x.json"'),
         (chart(a="{{ fail `no` }}"), Reason.RENDER_FAILED, "no"),
         (chart(a="- a"), Reason.RENDER_FAILED, "does not render to YAML objects"),
+        (chart(a=CONFIG_MAP + "data: " + "[" * 100 + "]" * 100), Reason.RENDER_FAILED, "it has more than 100 levels"),
+        (chart(a=CONFIG_MAP + "data: " + "[" * 5000 + "]" * 5000), Reason.RENDER_FAILED, "it has more than 100 levels"),
         (chart(a="a: 1"), Reason.RENDER_FAILED, "does not render to Kubernetes objects: it has no apiVersion"),
         (
             chart(a='{{ repeat 17000000 "x" }}'),
@@ -66,6 +69,11 @@ def test_what_is_wrong_is_told_with_its_reason(archive: bytes, reason: Reason, s
         render(archive, request())
     assert caught.value.reason is reason
     assert said in caught.value.message
+
+
+def test_an_object_may_have_a_hundred_levels() -> None:
+    (found,) = render(chart(a=CONFIG_MAP + "data: " + "[" * 99 + "]" * 99), request()).objects
+    assert json.dumps(found["data"]) == "[" * 99 + "]" * 99
 
 
 def test_no_file_can_be_opened_in_between_and_every_file_after() -> None:
@@ -109,14 +117,42 @@ def test_a_worker_can_be_spoken_to_by_hand(tmp_path: Path) -> None:
     assert bad["failed"]["reason"] == "render_failed"
 
 
-def test_a_worker_without_a_gateway_removes_what_an_unfinished_lint_has_left(tmp_path: Path) -> None:
+def test_a_mistake_in_a_worker_ends_it_with_its_last_words(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "dag_gateway.helm.worker", str(1024**3))
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as worker:
+        assert worker.stdin is not None
+        assert worker.stderr is not None
+        worker.stdin.write(frame({"no": "values"}))
+        worker.stdin.flush()
+        assert worker.stderr.read().endswith(b"\nKeyError: 'values'\n")
+    assert worker.returncode == 1
+
+
+@pytest.fixture
+def orphan(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker in the folder ``worker``, with what an unfinished lint has left there."""
     folder = tmp_path / "worker"
     (folder / "helm-lint123" / "demo").mkdir(parents=True)
     (folder / "helm-lint123" / "demo" / "Chart.yaml").write_bytes(b"")
     (folder / "chart.tgz").write_bytes(chart())
     command = (sys.executable, "-m", "dag_gateway.helm.worker", str(1024**3))
-    done = subprocess.run(
-        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert not folder.exists()
+    with subprocess.Popen(
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        yield process
+
+
+@pytest.mark.parametrize("lost", ["stdin", "stdout"])
+def test_a_worker_that_has_lost_its_gateway_leaves_nothing(
+    orphan: "subprocess.Popen[bytes]", lost: str, tmp_path: Path
+) -> None:
+    getattr(orphan, lost).close()
+    assert orphan.wait(60) == 0
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,9 @@ from dag_gateway.helm.pool import Helm
 from dag_gateway.model.reason import Reason, StepFailed
 from tests.fakes.helm_charts import CHART_YAML, CONFIG_MAP, chart, example
 
+# One worker for all tests of the module: to start one takes a third of a second.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 HOOK = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: hook\n  annotations: {helm.sh/hook: pre-install}\n"
 CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: %s.example.com}\n"
 DEPLOYMENT = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"

@@ -25,14 +25,14 @@ def both(text: str) -> tuple[object, object]:
 
 
 @given(SCALARS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_plain_scalar_means_the_same(scalar: str) -> None:
     ours, theirs = both(f"a: {scalar}\n")
     assert ours == theirs
 
 
 @given(SCALARS)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_plain_key_means_the_same_or_is_refused(scalar: str) -> None:
     ours, theirs = both(f"? {scalar}\n: 1\n")
     assert ours in (theirs, None)

@@ -41,8 +41,15 @@ async def join_driver_threads() -> None:
             await asyncio.to_thread(thread.join)
 
 
+async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"there is no folder '.*/no/such' for the database: create it"):
+        async with Database(f"sqlite:///{tmp_path}/no/such/gateway.db"):
+            pass
+
+
 async def test_a_file_that_can_not_be_opened_is_unavailable(tmp_path: Path) -> None:
-    async with Database(f"sqlite:///{tmp_path}/no/such/folder/gateway.db") as database:
+    (tmp_path / "gateway.db").mkdir()
+    async with Database(f"sqlite:///{tmp_path}/gateway.db") as database:
         with pytest.raises(StoreUnavailable, match="the database can not do it now: unable to open database file"):
             await upgrade(database)
     await join_driver_threads()

@@ -12,7 +12,8 @@ from tests.fakes.world import World, chart_files, gateway, surroundings
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[World]:
     async with surroundings(tmp_path) as around:
-        around.config["server"] = {"limits": {"upload": "64KiB", "unpacked": "1MiB", "file": "512KiB", "entries": 20}}
+        limits = {"upload": "64KiB", "unpacked": "1MiB", "file": "512KiB", "entries": 20}
+        around.config["server"] = {"limits": limits, "public_url": "https://dag.example.com/"}
         async with gateway(around) as running:
             yield running
 
@@ -51,3 +52,8 @@ async def test_json_bodies_have_a_limit(small: World) -> None:
         "/api/get/values", content=b" " * 70_000, headers={"Content-Type": "application/json"}
     )
     assert (answer.status_code, answer.json()["error"]) == (413, "the request body is over the limit of 65536 bytes")
+
+
+async def test_what_is_within_the_limits_is_accepted_with_a_link(small: World) -> None:
+    answer = (await small.upload(pack("web", chart_files()))).json()
+    assert answer["url"] == f"https://dag.example.com/api/deployments/{answer['deploymentId']}"
