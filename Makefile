@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Many tests wait for processes that they started, so there may be more of them than cores.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))')
 
 .PHONY: demo test check lint types imports bench fmt clean
 
@@ -10,7 +12,7 @@ demo: $(INSTALLED)
 	$(BIN)/dag demo $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 check: lint types imports
 	$(MAKE) test ARGS="--cov --cov-report="

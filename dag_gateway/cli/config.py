@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .exits import ExitCode
+
 if TYPE_CHECKING:
     from dag_gateway.config import Config
-
-WRONG_USAGE = 2
 
 app = typer.Typer(help="The config file.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ def read_config(path: Path) -> "Config":
         return load(path)
     except BadConfig as error:
         typer.echo(error.message, err=True)
-        raise typer.Exit(WRONG_USAGE) from None
+        raise typer.Exit(ExitCode.WRONG_USAGE) from None
 
 
 @app.command()

@@ -26,7 +26,7 @@ from .show import LogView
 from .values import ValueChanges
 
 _VERSION = "1.0.0"
-_PACE = 0.35
+_PACE = 0.2
 _PATIENCE = 300.0
 
 

@@ -8,33 +8,38 @@ import structlog
 
 
 def configure_logs(out: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
-    """Send structlog and the standard library's loggers the same way. Tracebacks carry no locals: tokens are locals."""
+    """Send structlog and the standard library's loggers the same way.
+
+    Everything goes through a handler of the standard library: a log that can not be written (a full disk, a pipe that
+    nobody reads) must not stop the work that it tells of. Tracebacks carry no locals: tokens are locals.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(out),
-        cache_logger_on_first_use=False,
+        logger_factory=structlog.stdlib.LoggerFactory(),
     )
     handler = logging.StreamHandler(out)
-    renderer = structlog.processors.JSONRenderer()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.EventRenamer("message"),
-                renderer,
-            ],
-        )
-    )
+    handler.setFormatter(_json_lines(shared))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(level, logging.WARNING))
-    logging.getLogger("dag_gateway").setLevel(level)
-    logging.getLogger("uvicorn.error").setLevel(level)
+    for name in ("dag_gateway", "uvicorn.error"):
+        logging.getLogger(name).setLevel(level)
+
+
+def _json_lines(shared: list[structlog.typing.Processor]) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.EventRenamer("message"),
+            structlog.processors.JSONRenderer(),
+        ],
+    )

@@ -1,5 +1,6 @@
 """Writing the chart into the IaC repository, under a version that stands for this content alone."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ async def publish(journal: Journal, tools: Tools) -> Deployment:
     """pushing -> pushed. Repeating it is safe: the writer finds its own commit by the deployment's id."""
     deployment = journal.deployment
     where = deployment.destination
-    chart = read_chart(await tools.store.chart(deployment.number), tools.limits)
+    chart = await asyncio.to_thread(read_chart, await tools.store.chart(deployment.number), tools.limits)
     versions = await _versions(deployment, chart, tools)
     change = Change(deployment.id, where.path, partial(edit, deployment, chart, versions))
     if tools.clock.now() < deployment.deadline:

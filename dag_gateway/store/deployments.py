@@ -14,6 +14,7 @@ from .database import Database
 from .idempotency import IdempotencyKey, KnownKey, find_by_key, remember_key
 from .records import accepted_columns, deployment_from_row, event_columns, event_from_row, moving_columns
 from .schema import charts, deployments, events
+from .uninterrupted import uninterrupted
 
 _UNFINISHED = tuple(status.value for status in Status if not status.terminal)
 
@@ -50,6 +51,7 @@ class DeploymentStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @uninterrupted
     async def accept(
         self, deployment: Deployment, archive: bytes, news: News, key: IdempotencyKey | None = None
     ) -> Deployment:
@@ -68,6 +70,7 @@ class DeploymentStore:
                 await remember_key(connection, deployment.app, key, stored.number)
             return stored
 
+    @uninterrupted
     async def record(self, old: Deployment, new: Deployment, news: News) -> Event:
         """Write the move from ``old`` to ``new`` and tell it, in one transaction: compare-and-swap on the old status.
 

@@ -9,7 +9,9 @@ from starlette.responses import JSONResponse, Response
 from dag_gateway.charts import read_chart
 from dag_gateway.deployments.accept import Upload
 from dag_gateway.errors import Invalid
+from dag_gateway.forges import Verified
 from dag_gateway.model.chart import Chart
+from dag_gateway.model.deployment import Deployment
 
 from .auth import with_bearer
 from .bodies import Form, read_form
@@ -23,8 +25,7 @@ async def deploy(request: Request) -> Response:
     gateway = doors(request)
     gateway.check_open()
     async with read_form(request, "chart", gateway.config.server.limits.upload) as form:
-        upload = await _upload(request, form, gateway)
-    deployment = await gateway.acceptance.accept(upload)
+        deployment = await _take_in(request, form, gateway)
     return JSONResponse({"deploymentId": deployment.id} | _link(gateway.config.server.public_url, deployment.id))
 
 
@@ -33,20 +34,26 @@ def _link(public_url: str, deployment_id: str) -> dict[str, str]:
     return {"url": f"{public_url.rstrip('/')}/api/deployments/{deployment_id}"} if public_url else {}
 
 
-async def _upload(request: Request, form: Form, gateway: Doors) -> Upload:
+async def _take_in(request: Request, form: Form, gateway: Doors) -> Deployment:
     fields = read_fields(DeployFields, with_bearer(request, form.fields))
     if form.file is None:
         raise Invalid("chart: this field is required and must be a file (curl: -F chart=@FILE)")
     key = _idempotency_key(request)
     verified = await gateway.verifier.verify(fields.job(), fields.environment)
+    async with gateway.unpacking:
+        chart = await _chart(form.file, gateway)
+        return await gateway.acceptance.accept(_upload(gateway, verified, fields.version, chart, key))
+
+
+def _upload(gateway: Doors, verified: Verified, version: str, chart: Chart, key: str | None) -> Upload:
     return Upload(
         app=verified.app,
         environment=verified.environment,
         settings=verified.settings,
         repo_url=gateway.config.apps[verified.app].repo_url,
         identity=verified.identity,
-        version=fields.version,
-        chart=await _chart(form.file, gateway),
+        version=version,
+        chart=chart,
         idempotency_key=key,
     )
 

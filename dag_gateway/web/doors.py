@@ -1,5 +1,6 @@
 """What the handlers need, opened by the composition root and found through the request."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -19,9 +20,16 @@ class Draining(Unavailable):
     code = "draining"
 
 
+# A chart may unpack to server.limits.unpacked bytes, and that often they are in memory; others wait on disk.
+_UNPACKED_AT_ONCE = 2
+
+
 @dataclass(slots=True)
 class Doors:
-    """``draining`` is the one thing that changes: set once, when the process was asked to stop."""
+    """``draining`` is the one thing that changes: set once, when the process was asked to stop.
+
+    Who holds ``unpacking`` may have the files of a chart in memory.
+    """
 
     config: Config
     verifier: Verifier
@@ -29,7 +37,8 @@ class Doors:
     feed: Feed
     store: DeploymentStore
     iac: Iac
-    draining: bool = field(default=False)
+    draining: bool = False
+    unpacking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNPACKED_AT_ONCE))
 
     def drain(self) -> None:
         """Take nothing new and send the listeners elsewhere."""

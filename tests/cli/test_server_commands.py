@@ -1,6 +1,7 @@
 """The commands of whoever runs the gateway."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -103,8 +104,14 @@ def test_a_port_that_is_taken_is_wrong_usage(tmp_path: Path, command: str) -> No
         text = EXAMPLE.read_text().replace("sqlite:////var/lib/dag-gateway", f"sqlite:///{tmp_path}")
         config.write_text(text.replace("port: 8080", f"port: {port}").replace("host: 0.0.0.0", "host: 127.0.0.1"))
         arguments = ["--config", str(config)] if command == "serve" else ["--port", str(port), "--once"]
-        result = dag(command, *arguments, env=SECRETS)
-    assert result.exit_code == 2
+        result = subprocess.run(
+            [sys.executable, "-m", "dag_gateway.cli", command, *arguments],
+            env={**os.environ, **SECRETS},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 2
     assert result.stderr == (
         f"dag: can not listen on 127.0.0.1:{port} (server.host, server.port): Address already in use\n"
     )

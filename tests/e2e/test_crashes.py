@@ -108,7 +108,7 @@ async def test_killed_again_and_again_at_random_moments(around: Surroundings) ->
     moments = random.Random(20260131)
     async with gateway_process(around) as (process, world):
         accepted = []
-        for number in range(5):
+        for number in range(3):
             answer = await world.upload(chart(f"1.27.{number}"), f"1.0.{number}")
             accepted.append(answer.json()["deploymentId"])
             await asyncio.sleep(moments.uniform(0.0, 0.4))

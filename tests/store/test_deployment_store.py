@@ -1,7 +1,9 @@
 """What is accepted is durable, what is recorded is numbered, and nobody writes over somebody else."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,3 +181,17 @@ async def test_a_burst_of_a_hundred_uploads_loses_none(store: DeploymentStore) -
 
 async def test_a_living_database_answers(store: DeploymentStore) -> None:
     await store.ping()
+
+
+async def test_a_write_that_is_cancelled_at_any_moment_leaves_no_lock(store: DeploymentStore, tmp_path: Path) -> None:
+    await accepted(store)
+    for moment in range(60):
+        writing = asyncio.create_task(accepted(store, id=f"d{moment}", version=f"1.0.{moment}"))
+        await asyncio.sleep(moment * 0.0002)
+        writing.cancel()
+        await asyncio.wait([writing])
+        with closing(sqlite3.connect(tmp_path / "gateway.db", timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+    known = [deployment.id for deployment in await store.unfinished()]
+    assert len(known) == len(set(known))
