@@ -18,7 +18,7 @@ from .tools import Tools
 
 log = structlog.get_logger(__name__)
 
-# After a restart or past the deadline: long enough to see what is live, instead of failing what has long succeeded.
+# After a restart past the deadline: long enough to see what is live, instead of failing what has long succeeded.
 _LAST_LOOK = 10.0
 
 _STORE_PAUSE = 1.0
@@ -68,7 +68,7 @@ async def _follow(state: TargetState, journal: Journal, tools: Tools, tell: Tell
 
 def _seconds_left(target: Target, journal: Journal, tools: Tools) -> float:
     left = (target.deadline(journal.deployment.accepted_at) - tools.clock.now()).total_seconds()
-    return max(left, _LAST_LOOK) if journal.resumed or left <= 0 else left
+    return max(left, _LAST_LOOK if journal.resumed else 0.0)
 
 
 def _goal(deployment: Deployment, state: TargetState) -> Goal:
