@@ -56,7 +56,7 @@ async def follow(
             if failures > _PATIENCE:
                 raise OutcomeUnknown(f"{gateway.url}: the stream is lost for good: {broken}") from broken
             # No secret: it only keeps many clients from coming back at the same moment.
-            seconds = wait_before(failures, broken.asked, random.random())  # noqa: S311
+            seconds = wait_before(failures, broken.asked, random.random())  # noqa: S311 (no secret)
             note(f"{broken}; connecting again in {seconds:.0f} s")
         await clock.sleep(seconds)
 
