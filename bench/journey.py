@@ -19,22 +19,18 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from dag_gateway.charts import pack, stamp
+from dag_gateway.charts import stamp
 from dag_gateway.simulator import kinds
 from tests.fakes.git_cli import git
-from tests.fakes.world import IAC_PATH, Surroundings, World, chart_files, gateway, surroundings
+from tests.fakes.world import IAC_PATH, Surroundings, World, a_chart, gateway, image_files, surroundings
 
 ROUNDS = 20
 SOURCE = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/iac"
 
 
-def files(number: int) -> dict[str, bytes]:
-    return chart_files(values_yaml=f"image: {{repository: nginx, tag: 1.27.{number}}}\nreplicas: 2\n")
-
-
 async def by_gateway(running: World, number: int) -> float:
     """Seconds from the upload to the end of the stream."""
-    packed = pack("web", files(number))
+    packed = a_chart(f"1.27.{number}")
     began = time.perf_counter()
     answer = await running.upload(packed, f"1.0.{number}")
     deployment_id = answer.json()["deploymentId"]
@@ -52,7 +48,7 @@ async def by_hand(around: Surroundings, http: httpx.AsyncClient, worktree: Path,
     """Seconds from writing the files to the HelmRelease that holds the version and is Ready."""
     version = f"2.0.{number}"
     began = time.perf_counter()
-    await asyncio.to_thread(_commit_and_push, worktree, stamp(files(number), version), version)
+    await asyncio.to_thread(_commit_and_push, worktree, stamp(image_files(f"1.27.{number}"), version), version)
     annotation = {"reconcile.fluxcd.io/requestedAt": datetime.now(UTC).isoformat()}
     patch = {"metadata": {"annotations": annotation}}
     await http.patch(SOURCE, json=patch, headers={"Content-Type": "application/merge-patch+json"})

@@ -27,8 +27,3 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))
-
-
-def rfc3339(moment: datetime) -> str:
-    """``2026-01-31T12:00:00.123Z``: UTC, milliseconds, as every timestamp in the API is written."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from dag_gateway.clock import Clock, rfc3339
+from dag_gateway.clock import Clock
 from dag_gateway.errors import GatewayError, Temporary
 from dag_gateway.model.health import Health, Verdict, failed, progressing, unknown
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.model.target import Goal
+from dag_gateway.model.timestamps import rfc3339
 
 from . import workloads
 from .api import Api

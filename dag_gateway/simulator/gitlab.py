@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from dag_gateway.clock import SystemClock, rfc3339
+from dag_gateway.clock import SystemClock
+from dag_gateway.model.timestamps import rfc3339
 
 from .gitlab_entities import SimulatedJob, SimulatedProject, branch_json, job_json, search_names, tag_json
 from .server import serving

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from dag_gateway.charts import pack
-from tests.fakes.world import IAC_PATH, Surroundings, World, chart_files, gateway, surroundings
+from tests.fakes.world import IAC_PATH, Surroundings, World, a_chart, chart_files, gateway, surroundings
 
 _PATIENCE = 60.0
 """Seconds; only a test that fails waits for so long."""
-NEVER_READY = pack("web", chart_files(values_yaml="image: {repository: nginx, tag: never-ready}\nreplicas: 1\n"))
+NEVER_READY = a_chart("never-ready", replicas=1)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from dag_gateway.charts import pack
 from tests.fakes.gateway_process import GatewayProcess, gateway_process
+from tests.fakes.git_cli import git
 from tests.fakes.git_http import REFS, Fault, GitServer, serving_git
-from tests.fakes.world import Surroundings, World, chart_files, surroundings
+from tests.fakes.world import Surroundings, World, a_chart, surroundings
 
 
 @pytest.fixture
@@ -30,23 +29,10 @@ async def around(tmp_path: Path, server: GitServer) -> AsyncIterator[Surrounding
         yield around
 
 
-def chart(tag: str = "1.27.0") -> bytes:
-    return pack("web", chart_files(values_yaml=f"image: {{repository: nginx, tag: {tag}}}\nreplicas: 2\n"))
-
-
 def commits(around: Surroundings) -> list[str]:
     """The deployment ids in the history, oldest first."""
-    command = [
-        "git",
-        "-C",
-        str(around.repository),
-        "log",
-        "--reverse",
-        "--format=%(trailers:key=Deployment-Id,valueonly)",
-    ]
-    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    subprocess.run(["git", "-C", str(around.repository), "fsck", "--strict"], check=True, capture_output=True)
-    return listed
+    git(around.repository, "fsck", "--strict")
+    return git(around.repository, "log", "--reverse", "--format=%(trailers:key=Deployment-Id,valueonly)").split()
 
 
 async def kill_when(world: World, process: GatewayProcess, deployment_id: str, status: str) -> None:
@@ -72,7 +58,7 @@ async def ended_well(world: World, around: Surroundings, deployment_id: str) -> 
 async def test_killed_while_validating(around: Surroundings) -> None:
     around.cluster.unavailable = True
     async with gateway_process(around) as (process, world):
-        deployment_id = (await world.upload(chart())).json()["deploymentId"]
+        deployment_id = (await world.upload(a_chart())).json()["deploymentId"]
         await kill_when(world, process, deployment_id, "validating")
         assert commits(around) == []
         around.cluster.unavailable = False
@@ -89,7 +75,7 @@ async def test_killed_around_the_push(around: Surroundings, server: GitServer, m
             "pushed but not told": Fault(after=process.kill),
         }
         server.faults.append(faults[moment])
-        deployment_id = (await world.upload(chart())).json()["deploymentId"]
+        deployment_id = (await world.upload(a_chart())).json()["deploymentId"]
         await process.gone()
         await process.start()
         await ended_well(world, around, deployment_id)
@@ -97,7 +83,7 @@ async def test_killed_around_the_push(around: Surroundings, server: GitServer, m
 
 async def test_killed_while_monitoring_and_rolled_out_meanwhile(around: Surroundings) -> None:
     async with gateway_process(around) as (process, world):
-        deployment_id = (await world.upload(chart("slow"))).json()["deploymentId"]
+        deployment_id = (await world.upload(a_chart("slow"))).json()["deploymentId"]
         await kill_when(world, process, deployment_id, "monitoring")
         await process.start()
         record = await ended_well(world, around, deployment_id)
@@ -109,7 +95,7 @@ async def test_killed_again_and_again_at_random_moments(around: Surroundings) ->
     async with gateway_process(around) as (process, world):
         accepted = []
         for number in range(3):
-            answer = await world.upload(chart(f"1.27.{number}"), f"1.0.{number}")
+            answer = await world.upload(a_chart(f"1.27.{number}"), f"1.0.{number}")
             accepted.append(answer.json()["deploymentId"])
             await asyncio.sleep(moments.uniform(0.0, 0.4))
             process.kill()
@@ -127,12 +113,12 @@ async def test_the_idempotency_key_survives_the_crash(around: Surroundings) -> N
         job = around.job()
         fields = {"repoUrl": job.project_url, "jobId": str(job.id), "jobToken": job.token, "version": "1.0.0"}
         key = {"Idempotency-Key": "one"}
-        first = await world.http.post("/api/deploy", data=fields, files={"chart": chart()}, headers=key)
+        first = await world.http.post("/api/deploy", data=fields, files={"chart": a_chart()}, headers=key)
         process.kill()
         await process.gone()
         await process.start()
-        again = await world.http.post("/api/deploy", data=fields, files={"chart": chart()}, headers=key)
+        again = await world.http.post("/api/deploy", data=fields, files={"chart": a_chart()}, headers=key)
         assert again.json() == first.json()
-        other = await world.http.post("/api/deploy", data=fields, files={"chart": chart("1.27.1")}, headers=key)
+        other = await world.http.post("/api/deploy", data=fields, files={"chart": a_chart("1.27.1")}, headers=key)
         assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
         await ended_well(world, around, first.json()["deploymentId"])

@@ -3,28 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from dag_gateway.charts import pack
 from dag_gateway.model.event import status_news
 from tests.fakes.database_trouble import execute, moves_refused, table_away
 from tests.fakes.deployments import NOON, a_deployment
 from tests.fakes.git_cli import git
 from tests.fakes.stores import a_store
-from tests.fakes.world import Surroundings, World, chart_files, gateway, surroundings
+from tests.fakes.world import Surroundings, World, a_chart, gateway
 
 _PATIENCE = 60.0
 """Seconds; only a test that fails waits for so long."""
-
-
-@pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Surroundings]:
-    async with surroundings(tmp_path) as around:
-        yield around
 
 
 @asynccontextmanager
@@ -33,10 +25,6 @@ async def started(around: Surroundings) -> AsyncIterator[World]:
     async with gateway(around) as running:
         await running.http.get("/readyz")
         yield running
-
-
-def chart(tag: str = "1.27.0") -> bytes:
-    return pack("web", chart_files(values_yaml=f"image: {{repository: nginx, tag: {tag}}}\nreplicas: 1\n"))
 
 
 def pushed(around: Surroundings) -> list[str]:
@@ -70,10 +58,10 @@ async def test_the_door_asks_to_come_back_and_opens_again(around: Surroundings) 
     async with started(around) as running:
         job = around.job()
         with table_away(around.folder, "charts"):
-            answer = await running.upload(chart(), job=job)
+            answer = await running.upload(a_chart(), job=job)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
         assert int(answer.headers["retry-after"]) >= 1
-        accepted = (await running.upload(chart(), job=job)).json()["deploymentId"]
+        accepted = (await running.upload(a_chart(), job=job)).json()["deploymentId"]
         with table_away(around.folder, "deployments"):
             for path in (f"/api/deployments/{accepted}", f"/api/deployments/{accepted}/events"):
                 answer = await running.http.get(path)
@@ -86,7 +74,7 @@ async def test_the_door_asks_to_come_back_and_opens_again(around: Surroundings) 
 async def test_a_move_that_can_not_be_written_is_made_up_for(around: Surroundings, status: str) -> None:
     async with started(around) as running:
         with moves_refused(around.folder, f"NEW.status = '{status}'"), capture_logs() as logs:
-            accepted = (await running.upload(chart())).json()["deploymentId"]
+            accepted = (await running.upload(a_chart())).json()["deploymentId"]
             await logged(logs, "going on later")
         assert (await ended(running, accepted))[0] == "deployed"
         assert pushed(around) == [accepted]
@@ -95,8 +83,8 @@ async def test_a_move_that_can_not_be_written_is_made_up_for(around: Surrounding
 async def test_a_later_deployment_never_overtakes_one_that_is_tried_again(around: Surroundings) -> None:
     async with started(around) as running:
         with moves_refused(around.folder, "OLD.number = 1 AND NEW.status = 'pushing'"):
-            first = (await running.upload(chart("1.27.1"), "1.0.1")).json()["deploymentId"]
-            second = (await running.upload(chart("1.27.2"), "1.0.2")).json()["deploymentId"]
+            first = (await running.upload(a_chart("1.27.1"), "1.0.1")).json()["deploymentId"]
+            second = (await running.upload(a_chart("1.27.2"), "1.0.2")).json()["deploymentId"]
             await looked_again(around, 6)
             assert (await running.record(second))["status"] == "pending"
         assert (await ended(running, second))[0] == "deployed"
@@ -113,7 +101,7 @@ async def test_a_record_that_can_not_be_read_does_not_end_the_runner(around: Sur
         async with gateway(around) as running:
             await logged(logs, "going on later")
             assert "'unknown' is not a valid Tracker" in logs[0]["why"]
-            accepted = (await running.upload(chart())).json()["deploymentId"]
+            accepted = (await running.upload(a_chart())).json()["deploymentId"]
             execute(around.folder, "UPDATE deployments SET targets = replace(targets, 'unknown', 'flux')")
             assert (await ended(running, accepted))[0] == "deployed"
             assert (await ended(running, old.id))[0] == "failed"

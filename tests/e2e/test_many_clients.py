@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 
 from dag_gateway.charts import pack
-from tests.fakes.world import World, chart_files, gateway, surroundings
+from tests.fakes.world import World, a_chart, chart_files, gateway, surroundings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NEVER_READY = pack("web", chart_files(values_yaml="image: {repository: nginx, tag: never-ready}\nreplicas: 1\n"))
+NEVER_READY = a_chart("never-ready", replicas=1)
 _PATIENCE = 60.0
 """Seconds; only a test that fails waits for so long."""
 _RESET = struct.pack("ii", 1, 0)
@@ -48,8 +48,7 @@ async def test_a_burst_of_a_hundred_uploads_loses_none(running: World) -> None:
 
 async def test_the_same_upload_ten_times_at_once_is_one_deployment(running: World) -> None:
     job = running.around.job()
-    under_way = pack("web", chart_files(values_yaml="image: {repository: nginx, tag: never-ready}\nreplicas: 1\n"))
-    answers = await asyncio.gather(*(running.upload(under_way, "2.0.0", job=job) for _ in range(10)))
+    answers = await asyncio.gather(*(running.upload(NEVER_READY, "2.0.0", job=job) for _ in range(10)))
     assert len({answer.json()["deploymentId"] for answer in answers}) == 1
 
 

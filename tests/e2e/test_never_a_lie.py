@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from dag_gateway.charts import pack
 from dag_gateway.simulator import kinds
 from tests.fakes.git_cli import git, rival_commit
-from tests.fakes.world import IAC_PATH, World, chart_files, world
+from tests.fakes.world import IAC_PATH, World, a_chart, image_files, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,10 +20,6 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
         yield running
 
 
-def files(tag: str) -> dict[str, bytes]:
-    return chart_files(values_yaml=f"image: {{repository: nginx, tag: {tag}}}\nreplicas: 2\n")
-
-
 def live_image(running: World) -> str:
     item = running.around.cluster.store.get(kinds.DEPLOYMENT, "shop", "web")
     assert item is not None
@@ -33,30 +28,29 @@ def live_image(running: World) -> str:
 
 def by_hand(running: World, folder: Path, tag: str) -> str:
     """Somebody writes another image into the folder and leaves the version as it is."""
-    return rival_commit(
-        running.around.repository, folder / "rival", {f"{IAC_PATH}/values.yaml": files(tag)["values.yaml"].decode()}
-    )
+    values = image_files(tag)["values.yaml"].decode()
+    return rival_commit(running.around.repository, folder / "rival", {f"{IAC_PATH}/values.yaml": values})
 
 
 async def test_what_was_written_by_hand_under_the_live_version_is_not_taken_for_live(
     running: World, tmp_path: Path
 ) -> None:
-    assert (await running.deploy(pack("web", files("1.0.0")), "1.0.0"))["status"] == "deployed"
+    assert (await running.deploy(a_chart("1.0.0"), "1.0.0"))["status"] == "deployed"
     by_hand(running, tmp_path, "2.0.0")
-    record = await running.deploy(pack("web", files("2.0.0")), "1.0.0")
+    record = await running.deploy(a_chart("2.0.0"), "1.0.0")
     assert (record["status"], live_image(running)) == ("deployed", "nginx:2.0.0"), record["message"]
     assert record["chartVersion"].startswith("1.0.0+")
 
 
 async def test_going_back_and_forth_between_contents_of_one_version_always_runs_the_newest(running: World) -> None:
     for tag in ("3.0.0", "3.1.0", "3.0.0", "3.2.0", "3.1.0"):
-        record = await running.deploy(pack("web", files(tag)), "3.0.0")
+        record = await running.deploy(a_chart(tag), "3.0.0")
         assert (record["status"], live_image(running)) == ("deployed", f"nginx:{tag}"), record["message"]
 
 
 async def test_a_commit_that_changes_the_folder_after_ours_takes_the_proof_away(running: World, tmp_path: Path) -> None:
     job = running.around.job()
-    deployment = (await running.upload(pack("web", files("never-ready")), "4.0.0", job=job)).json()["deploymentId"]
+    deployment = (await running.upload(a_chart("never-ready"), "4.0.0", job=job)).json()["deploymentId"]
     async with running.http.stream("GET", f"/api/deployments/{deployment}/events") as stream:
         async for line in stream.aiter_lines():
             if "0/2 pods ready" in line:
@@ -90,7 +84,7 @@ async def test_a_release_of_another_folder_is_noticed_before_the_push(running: W
     assert release is not None
     template = release["spec"]["chart"]["spec"]
     await release_spec(running, chart={"spec": {**template, "chart": "./clusters/prod/api"}})
-    record = await running.deploy(pack("web", files("5.0.0")), "5.0.0")
+    record = await running.deploy(a_chart("5.0.0"), "5.0.0")
     await release_spec(running, chart={"spec": template})
     assert (record["status"], record["reason"]) == ("failed", "config_error")
     assert record["message"] == (

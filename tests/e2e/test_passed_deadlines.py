@@ -1,27 +1,17 @@
 """Deadlines that pass while nobody looks: what was done meanwhile counts, what was not is not begun."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from dag_gateway.charts import pack
 from dag_gateway.iac.bare import tip
 from tests.fakes.database_trouble import execute, moves_refused
 from tests.fakes.stores import a_store
-from tests.fakes.world import Surroundings, chart_files, gateway, surroundings
+from tests.fakes.world import Surroundings, chart_files, gateway
 
 CHART = pack("web", chart_files())
 _PATIENCE = 60.0
 """Seconds; only a test that fails waits for so long."""
 LONG_AGO = "UPDATE deployments SET accepted_at = '2020-01-01T00:00:00.000Z'"
-
-
-@pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Surroundings]:
-    async with surroundings(tmp_path) as around:
-        yield around
 
 
 async def left_at(around: Surroundings, status: str) -> str:

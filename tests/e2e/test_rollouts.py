@@ -1,14 +1,13 @@
 """One chart all the way: uploaded, verified, checked, pushed, followed, proven."""
 
-import subprocess
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from dag_gateway.charts import pack
-from tests.fakes.world import IAC_PATH, World, chart_files, world
+from tests.fakes.git_cli import git
+from tests.fakes.world import IAC_PATH, World, a_chart, chart_files, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,18 +18,8 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
         yield running
 
 
-def chart(tag: str = "1.27.0", replicas: int = 2) -> bytes:
-    values = f"image: {{repository: nginx, tag: {tag}}}\nreplicas: {replicas}\n"
-    return pack("web", chart_files(values_yaml=values))
-
-
-def git(repository: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(repository), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 async def test_a_sound_chart_is_deployed(running: World) -> None:
-    record = await running.deploy(chart(), "1.0.0")
+    record = await running.deploy(a_chart(), "1.0.0")
     assert (record["status"], record["reason"]) == ("deployed", None), record["message"]
     assert record["chartVersion"] == "1.0.0"
     assert record["changes"] == "web -> nginx:1.27.0"
@@ -47,21 +36,21 @@ async def test_a_sound_chart_is_deployed(running: World) -> None:
 
 
 async def test_the_same_again_needs_no_commit_and_is_deployed(running: World) -> None:
-    first = await running.deploy(chart("1.27.1"), "1.0.1")
-    again = await running.deploy(chart("1.27.1"), "1.0.1")
+    first = await running.deploy(a_chart("1.27.1"), "1.0.1")
+    again = await running.deploy(a_chart("1.27.1"), "1.0.1")
     assert (again["status"], again["commit"]) == ("deployed", first["commit"])
     assert again["id"] != first["id"]
 
 
 async def test_the_same_version_with_other_content_is_deployed_at_once(running: World) -> None:
-    await running.deploy(chart("1.27.2"), "1.0.2")
-    record = await running.deploy(chart("1.27.3"), "1.0.2")
+    await running.deploy(a_chart("1.27.2"), "1.0.2")
+    record = await running.deploy(a_chart("1.27.3"), "1.0.2")
     assert record["status"] == "deployed"
     assert record["chartVersion"].startswith("1.0.2+")
 
 
 async def test_a_commit_id_is_a_version(running: World) -> None:
-    record = await running.deploy(chart("1.27.4"), "3f2c1d0b9a8e7f6d5c4b3a291807f6e5d4c3b2a1")
+    record = await running.deploy(a_chart("1.27.4"), "3f2c1d0b9a8e7f6d5c4b3a291807f6e5d4c3b2a1")
     assert record["status"] == "deployed"
     assert record["chartVersion"] == "0.1.0+3f2c1d0b9a8e7f6d5c4b3a291807f6e5d4c3b2a1"
 
@@ -77,7 +66,7 @@ async def test_a_commit_id_is_a_version(running: World) -> None:
 async def test_what_can_not_work_fails_with_the_reason_long_before_the_timeout(
     running: World, tag: str, reason: str, words: str
 ) -> None:
-    record = await running.deploy(chart(tag), f"2.0.0-{tag}")
+    record = await running.deploy(a_chart(tag), f"2.0.0-{tag}")
     assert (record["status"], record["reason"]) == ("failed", reason), record["message"]
     assert words in record["message"]
     assert record["targets"][0]["status"] == "failed"
@@ -94,7 +83,7 @@ async def test_a_chart_that_does_not_render_is_not_pushed(running: World) -> Non
 
 async def test_the_same_upload_under_way_is_the_same_deployment(running: World) -> None:
     job = running.around.job()
-    slow = chart("slow")
+    slow = a_chart("slow")
     first, second = (
         (await running.upload(slow, "4.0.0", job=job)).json(),
         (await running.upload(slow, "4.0.0", job=job)).json(),
@@ -104,8 +93,8 @@ async def test_the_same_upload_under_way_is_the_same_deployment(running: World) 
 
 
 async def test_a_newer_deployment_supersedes_one_that_is_not_proven(running: World) -> None:
-    old = (await running.upload(chart("never-ready"), "5.0.0")).json()["deploymentId"]
-    new = await running.deploy(chart("1.27.5"), "5.0.1")
+    old = (await running.upload(a_chart("never-ready"), "5.0.0")).json()["deploymentId"]
+    new = await running.deploy(a_chart("1.27.5"), "5.0.1")
     assert new["status"] == "deployed", new["message"]
     ended = await running.ended(old)
     assert (ended["status"], ended["reason"]) == ("failed", "superseded")
@@ -113,7 +102,7 @@ async def test_a_newer_deployment_supersedes_one_that_is_not_proven(running: Wor
 
 
 async def test_what_is_live_can_be_fetched(running: World) -> None:
-    await running.deploy(chart("1.27.6", replicas=3), "6.0.0")
+    await running.deploy(a_chart("1.27.6", replicas=3), "6.0.0")
     values = await running.current("values")
     assert values.json() == {"image": {"repository": "nginx", "tag": "1.27.6"}, "replicas": 3}
     fetched = await running.current("chart")

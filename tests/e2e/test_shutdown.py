@@ -1,23 +1,13 @@
 """SIGTERM: not ready at once, listeners sent elsewhere, out within seconds, and the work goes on after a start."""
 
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
-import pytest
 
-from dag_gateway.charts import pack
 from tests.fakes.gateway_process import gateway_process
-from tests.fakes.world import Surroundings, chart_files, surroundings
+from tests.fakes.world import Surroundings, a_chart
 
-NEVER_READY = pack("web", chart_files(values_yaml="image: {repository: nginx, tag: never-ready}\nreplicas: 1\n"))
-
-
-@pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Surroundings]:
-    async with surroundings(tmp_path) as around:
-        yield around
+NEVER_READY = a_chart("never-ready", replicas=1)
 
 
 async def until_not_ready(http: httpx.AsyncClient) -> httpx.Response:

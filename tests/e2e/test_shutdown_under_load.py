@@ -3,24 +3,17 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from dag_gateway.charts import pack
 from tests.fakes.gateway_process import GatewayProcess, gateway_process
-from tests.fakes.world import Surroundings, World, chart_files, surroundings
+from tests.fakes.world import Surroundings, World, a_chart, chart_files
 
 CHART = pack("web", chart_files())
-NEVER_READY = pack("web", chart_files(values_yaml="image: {repository: nginx, tag: never-ready}\nreplicas: 1\n"))
-
-
-@pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Surroundings]:
-    async with surroundings(tmp_path) as around:
-        yield around
+NEVER_READY = a_chart("never-ready", replicas=1)
 
 
 @pytest.fixture

@@ -1,21 +1,10 @@
 """What can be known before the push is known before the push: nothing is written that can not be followed."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from dag_gateway.charts import pack
 from dag_gateway.iac.bare import tip
-from tests.fakes.world import Surroundings, World, chart_files, flux_objects, gateway, surroundings
+from tests.fakes.world import Surroundings, World, chart_files, flux_objects, gateway
 
 CHART = pack("web", chart_files())
-
-
-@pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Surroundings]:
-    async with surroundings(tmp_path) as around:
-        yield around
 
 
 async def refused(running: World, reason: str) -> str:

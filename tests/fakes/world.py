@@ -10,6 +10,7 @@ import httpx
 import yaml
 
 from dag_gateway.app import create_app
+from dag_gateway.charts import pack
 from dag_gateway.config import Config, parse
 from dag_gateway.helm import Helm
 from dag_gateway.iac.bare import create_bare
@@ -166,6 +167,16 @@ def _config(folder: Path, gitlab: SimulatedGitlab, cluster: SimulatedCluster, tr
             }
         },
     }
+
+
+def image_files(tag: str = "1.27.0", replicas: int = 2) -> dict[str, bytes]:
+    """The files of the small chart with another image tag; the simulated cluster reads behaviours out of tags."""
+    return chart_files(values_yaml=f"image: {{repository: nginx, tag: {tag}}}\nreplicas: {replicas}\n")
+
+
+def a_chart(tag: str = "1.27.0", replicas: int = 2) -> bytes:
+    """``image_files`` as an upload."""
+    return pack("web", image_files(tag, replicas))
 
 
 def chart_files(**changes: str | None) -> dict[str, bytes]:
