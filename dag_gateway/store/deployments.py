@@ -90,6 +90,7 @@ class DeploymentStore:
                 await connection.execute(delete(charts).where(charts.c.deployment == old.number))
             return Event(number, news)
 
+    @uninterrupted
     async def get(self, deployment_id: str) -> Snapshot:
         """The deployment and the number of its last event. Raises DeploymentNotFound."""
         async with self._database.read() as connection:
@@ -99,6 +100,7 @@ class DeploymentStore:
             raise DeploymentNotFound("there is no deployment of this id")
         return Snapshot(deployment_from_row(row), row["last_event"])
 
+    @uninterrupted
     async def events(self, number: int, after: int = 0) -> Sequence[Event]:
         """The events of deployment ``number`` behind event ``after``, in order."""
         query = select(events).where(events.c.deployment == number, events.c.number > after).order_by(events.c.number)
@@ -106,6 +108,7 @@ class DeploymentStore:
             rows = await connection.execute(query)
             return [event_from_row(row) for row in rows.mappings()]
 
+    @uninterrupted
     async def chart(self, number: int) -> bytes:
         """The stored .tgz. Raises NotFound once it is gone."""
         async with self._database.read() as connection:
@@ -114,6 +117,7 @@ class DeploymentStore:
             raise NotFound("the chart of this deployment is no longer stored")
         return bytes(archive)
 
+    @uninterrupted
     async def unfinished(self, after: int = 0) -> Sequence[Deployment]:
         """Those that have not ended, accepted behind number ``after``, in order of acceptance."""
         query = (
@@ -125,6 +129,7 @@ class DeploymentStore:
             rows = await connection.execute(query)
             return [deployment_from_row(row) for row in rows.mappings()]
 
+    @uninterrupted
     async def newest_pushed(self, deployment: Deployment) -> Deployment | None:
         """The newest deployment of the same environment that reached the repository, behind ``deployment`` itself."""
         query = _of_environment(deployment).where(
@@ -135,10 +140,12 @@ class DeploymentStore:
             row = rows.mappings().one_or_none()
         return None if row is None else deployment_from_row(row)
 
+    @uninterrupted
     async def means_other_content(self, deployment: Deployment, chart_version: str) -> bool:
         """Whether ``chart_version`` was stamped into other content in this environment before."""
         return bool(await self._contents(deployment, chart_version) - {deployment.chart_digest})
 
+    @uninterrupted
     async def means_this_content(self, deployment: Deployment, chart_version: str) -> bool:
         """Whether ``chart_version`` was stamped into the content of ``deployment`` in this environment before."""
         return deployment.chart_digest in await self._contents(deployment, chart_version)
@@ -157,6 +164,7 @@ class DeploymentStore:
         async with self._database.read() as connection:
             return set(await connection.scalars(query))
 
+    @uninterrupted
     async def ping(self) -> None:
         """Ask the database for a sign of life. Raises StoreUnavailable."""
         async with self._database.read() as connection:

@@ -1,7 +1,8 @@
-"""Writes that, once begun, come to their end."""
+"""Transactions that, once begun, come to their end."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -9,20 +10,25 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def uninterrupted(write: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Let a cancellation wait until ``write`` is done.
+def uninterrupted(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Let a cancellation wait until ``work``, one short transaction, is done.
 
     A connection that is dropped in the middle of a transaction keeps its lock until its last statement is collected
-    (``sqlite3_close_v2``), and nobody else could write until then.
+    (``sqlite3_close_v2``), and nobody else could write until then; the task that closes it may outlive the loop.
     """
 
-    @wraps(write)
+    @wraps(work)
     async def to_its_end(*args: P.args, **kwargs: P.kwargs) -> T:
-        writing = asyncio.create_task(write(*args, **kwargs))
+        working = asyncio.create_task(work(*args, **kwargs))
         try:
-            return await asyncio.shield(writing)
+            return await asyncio.shield(working)
         except asyncio.CancelledError:
-            await asyncio.gather(writing, return_exceptions=True)
+            # Whoever cancels may do it again and again, as anyio's scopes do.
+            while not working.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([working])
+            if not working.cancelled():
+                working.exception()
             raise
 
     return to_its_end
