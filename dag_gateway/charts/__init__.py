@@ -5,7 +5,7 @@ Belongs here: safe reading, the rules of ``Chart.yaml``, version stamping, repro
 
 from .limits import Limits
 from .metadata import parse_metadata
-from .pack import pack
+from .pack import pack, packing
 from .read import read_chart
 from .refusal import ChartTooLarge, InvalidChart
 from .stamp import stamp
@@ -17,6 +17,7 @@ __all__ = [
     "InvalidValues",
     "Limits",
     "pack",
+    "packing",
     "parse_metadata",
     "parse_values",
     "read_chart",

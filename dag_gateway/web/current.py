@@ -3,9 +3,9 @@
 import asyncio
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from dag_gateway.charts import pack, parse_metadata, parse_values
+from dag_gateway.charts import packing, parse_metadata, parse_values
 from dag_gateway.errors import NotFound
 from dag_gateway.iac import Folder
 
@@ -22,22 +22,35 @@ class FileMissing(NotFound):
 
 
 async def get_chart(request: Request) -> Response:
-    """The chart as a .tgz that Helm loads; the same tree is the same bytes."""
+    """The chart as a .tgz that Helm loads, packed while it is sent; the same tree is the same bytes."""
     folder = await _folder(request)
-    etag = f'"{folder.tree}"'
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"ETag": etag})
+    if _is_known(request, folder):
+        return _not_modified(folder)
     chart = await asyncio.to_thread(parse_metadata, _file(folder, "Chart.yaml"))
-    archive = await asyncio.to_thread(pack, chart.name, folder.files)
     disposition = f'attachment; filename="{chart.name}-{chart.version}.tgz"'
-    return Response(archive, media_type="application/gzip", headers={"ETag": etag, "Content-Disposition": disposition})
+    headers = {"ETag": _etag(folder), "Content-Disposition": disposition}
+    return StreamingResponse(packing(chart.name, folder.files), media_type="application/gzip", headers=headers)
 
 
 async def get_values(request: Request) -> Response:
     """``values.yaml`` as JSON."""
     folder = await _folder(request)
+    if _is_known(request, folder):
+        return _not_modified(folder)
     values = await asyncio.to_thread(parse_values, _file(folder, "values.yaml"))
-    return JSONResponse(values, headers={"ETag": f'"{folder.tree}"'})
+    return JSONResponse(values, headers={"ETag": _etag(folder)})
+
+
+def _etag(folder: Folder) -> str:
+    return f'"{folder.tree}"'
+
+
+def _is_known(request: Request, folder: Folder) -> bool:
+    return _etag(folder) in request.headers.get("if-none-match", "")
+
+
+def _not_modified(folder: Folder) -> Response:
+    return Response(status_code=304, headers={"ETag": _etag(folder)})
 
 
 async def _folder(request: Request) -> Folder:

@@ -1,13 +1,14 @@
 """The same files are always the same bytes, in a form that every reader of charts takes."""
 
 import io
+import random
 import tarfile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dag_gateway.charts import pack
+from dag_gateway.charts import pack, packing
 from dag_gateway.charts.archive import read_files
 from tests.fakes.archives import CHART_YAML, LIMITS
 
@@ -16,6 +17,13 @@ FILES = {"Chart.yaml": CHART_YAML, "templates/" + "x" * 150 + ".yaml": b"a: 1\n"
 
 def test_what_is_packed_is_read_back() -> None:
     assert read_files(pack("demo", FILES), LIMITS) == FILES
+
+
+def test_each_file_comes_when_it_is_asked_for() -> None:
+    files = {f"{number}.bin": random.Random(number).randbytes(100_000) for number in range(5)}
+    pieces = list(packing("demo", files))
+    assert b"".join(pieces) == pack("demo", files)
+    assert max(len(piece) for piece in pieces) < 150_000
 
 
 def test_order_does_not_change_the_bytes() -> None:

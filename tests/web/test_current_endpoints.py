@@ -79,11 +79,12 @@ async def test_the_chart_is_what_helm_would_load(running: World) -> None:
     assert chart.files["templates/deployment.yaml"] == chart_files()["templates/deployment.yaml"]
 
 
-async def test_a_chart_that_did_not_change_is_not_sent_again(running: World) -> None:
+@pytest.mark.parametrize("what", ["chart", "values"])
+async def test_what_did_not_change_is_not_sent_again(running: World, what: str) -> None:
     job = running.around.job()
     body: dict[str, Any] = {"repoUrl": job.project_url, "jobId": job.id, "jobToken": job.token}
-    etag = (await running.current("chart")).headers["etag"]
-    answer = await running.http.post("/api/get/chart", json=body, headers={"If-None-Match": etag})
+    etag = (await running.current(what)).headers["etag"]
+    answer = await running.http.post(f"/api/get/{what}", json=body, headers={"If-None-Match": etag})
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
 
 
