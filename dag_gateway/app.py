@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from dag_gateway.clock import Clock, SystemClock
@@ -28,6 +29,7 @@ async def open_services(config: Config, *, migrate: bool = True, clock: Clock | 
     """Everything that a running gateway has, with the runner at work. ``migrate`` brings the database up to date."""
     clock = clock or SystemClock()
     signals = Signals()
+    metrics = CollectorRegistry()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(config.database.url))
         if migrate:
@@ -36,7 +38,7 @@ async def open_services(config: Config, *, migrate: bool = True, clock: Clock | 
         tools = Tools(
             store=store,
             helm=await stack.enter_async_context(Helm()),
-            iac=await stack.enter_async_context(Iac(config.repositories, config.data_dir, clock)),
+            iac=await stack.enter_async_context(Iac(config.repositories, config.data_dir, clock, metrics)),
             clusters=await stack.enter_async_context(Clusters(config.clusters, clock)),
             clock=clock,
             signals=signals,
@@ -46,7 +48,7 @@ async def open_services(config: Config, *, migrate: bool = True, clock: Clock | 
         verifier = await stack.enter_async_context(Verifier(config))
         feed = Feed(store, signals, config.server.heartbeat)
         stack.push_async_callback(_stop, asyncio.create_task(Runner(tools).run()))
-        yield Doors(config, verifier, Acceptance(store, signals, clock), feed, store, tools.iac)
+        yield Doors(config, verifier, Acceptance(store, signals, clock), feed, store, tools.iac, metrics)
 
 
 async def _stop(runner: asyncio.Task[None]) -> None:

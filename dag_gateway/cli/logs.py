@@ -32,6 +32,10 @@ def configure_logs(out: TextIO = sys.stderr, *, level: int = logging.INFO) -> No
     root.setLevel(max(level, logging.WARNING))
     for name in ("dag_gateway", "uvicorn.error"):
         logging.getLogger(name).setLevel(level)
+    # It warns at every fetch from a server that can not leave files out of a pack, which is nobody's mistake.
+    logging.getLogger("dulwich.client").setLevel(logging.ERROR)
+    # It prints a traceback for every connection that fails, and raises the same.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 def _json_lines(shared: list[structlog.typing.Processor]) -> logging.Formatter:

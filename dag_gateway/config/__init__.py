@@ -22,6 +22,7 @@ from .settings import (
     StaticToken,
     TargetSettings,
 )
+from .ssh_url import SshAddress, SshRemote
 
 __all__ = [
     "AppSettings",
@@ -38,6 +39,8 @@ __all__ = [
     "RepositorySettings",
     "ResourceSettings",
     "ServerSettings",
+    "SshAddress",
+    "SshRemote",
     "StaticSettings",
     "StaticToken",
     "TargetSettings",

@@ -65,13 +65,16 @@ def parse(text: str, environ: Mapping[str, str], *, name: str = "config") -> Con
 
 
 def _checked(document: Document, environ: Mapping[str, str], name: str) -> Config:
-    findings: list[tuple[Path, str]] = [(path, "this key stands twice") for path in document.duplicates]
-    data = _filled(document.data, (), environ, findings)
+    unfilled: list[tuple[Path, str]] = []
+    data = _filled(document.data, (), environ, unfilled)
+    findings = [(path, "this key stands twice") for path in document.duplicates] + unfilled
     findings += check_references(data)
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
         reported = {path for path, _ in findings}
+        # What is wrong with a section as a whole is not known while one of its values is missing.
+        reported |= {path[:length] for path, _ in unfilled for length in range(len(path))}
         findings += [finding for finding in _validation(error) if finding[0] not in reported]
     if findings:
         problems = {Problem(document.line(path), _dotted(path), message) for path, message in findings}

@@ -1,5 +1,6 @@
 """The settings: one frozen model per section of the config file."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -8,7 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from dag_gateway.model.target import Target, Tracker
 
+from .ssh_url import SshRemote, read_ssh_url
 from .units import Bytes, RepoUrl, Seconds, Sha256
+
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 class Settings(BaseModel):
@@ -104,25 +108,69 @@ class RepositorySettings(Settings):
     """An IaC repository."""
 
     url: str
-    """https, http, or a local path."""
+    """https, http, ssh (``ssh://user@host:port/path`` or ``user@host:path``), or a local path."""
     branch: str | None = None
     """None: the remote's HEAD."""
     username: str | None = None
     password: SecretStr | None = None
+    """With an ssh url: the passphrase of ``ssh_key``."""
+    token: SecretStr | None = None
+    """Sent as ``Authorization: Bearer`` to an http(s) url."""
+    ssh_key: Path | None = None
+    """A private key in OpenSSH or PEM format: ed25519, ecdsa or rsa."""
+    known_hosts: Path | None = None
+    """The host keys to trust, as ``ssh-keyscan`` prints them. Read for every connection."""
     author: AuthorSettings = AuthorSettings()
     timeout: Seconds = 30.0
     """For one operation on the remote."""
+    cache_limit: Bytes = 512 * 1024**2
+    """Room of the local copy on the disk. Beyond it the copy is made anew from the remote, beside the work."""
     commit_url: str | None = None
     """Where people look at a commit, with ``{commit}`` in it; None: guessed from an http(s) url."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         scheme = self.url.split("://", 1)[0] if "://" in self.url else ""
-        if scheme not in ("", "http", "https"):
-            raise ValueError(f"the scheme {scheme}:// is not supported; use https, http or a local path")
-        if "@" in self.url and scheme:
-            raise ValueError("credentials do not belong into the url; use username and password")
+        if scheme not in ("", "http", "https", "ssh"):
+            raise ValueError(f"the scheme {scheme}:// is not supported; use https, http, ssh or a local path")
+        if "@" in self.url and scheme in ("http", "https"):
+            raise ValueError("credentials do not belong into the url; use username and password, or token")
         return self
+
+    @model_validator(mode="after")
+    def _only_what_the_url_uses(self) -> Self:
+        if read_ssh_url(self.url):
+            if self.ssh_key is None or self.known_hosts is None:
+                raise ValueError("an ssh url needs ssh_key and known_hosts: host keys are always checked")
+            if self.username is not None or self.token is not None:
+                raise ValueError("an ssh url takes neither username nor token: its user stands in the url")
+        elif self.ssh_key or self.known_hosts:
+            raise ValueError("ssh_key and known_hosts are for ssh urls only")
+        return self
+
+    @model_validator(mode="after")
+    def _bearer(self) -> Self:
+        if self.token is None:
+            return self
+        if self.is_local:
+            raise ValueError("a token is for http and https urls only")
+        if self.username is not None or self.password is not None:
+            raise ValueError("give either token, or username and password")
+        if not _BEARER.fullmatch(self.token.get_secret_value()):
+            raise ValueError("a token is one line of letters, digits and -._~+/= (RFC 6750)")
+        return self
+
+    def ssh(self) -> SshRemote | None:
+        """How to reach an ssh url; None for any other."""
+        address = read_ssh_url(self.url)
+        if address is None or self.ssh_key is None or self.known_hosts is None:
+            return None
+        return SshRemote(address, self.ssh_key, self.password, self.known_hosts, self.timeout)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the url is a path of this machine."""
+        return "://" not in self.url and read_ssh_url(self.url) is None
 
 
 class ClusterSettings(Settings):

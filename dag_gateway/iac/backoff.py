@@ -23,6 +23,11 @@ WHILE_AWAY = Backoff(first=0.5, most=10.0)
 """A remote that restarts is away for seconds."""
 
 
+def wait_after_race(lost: int, jitter: float) -> float:
+    """``lost`` counts the races before this one. The first is run again at once: its winner is through already."""
+    return AFTER_RACE.wait(lost - 1, jitter) if lost else 0.0
+
+
 def jitter() -> float:
     """From 0 to 1, so that writers who lost the same race do not meet again."""
     return random.SystemRandom().random()

@@ -23,7 +23,7 @@ def create_bare(path: Path, branch: str = "main", files: Mapping[str, bytes] | N
     """
     path.mkdir(parents=True)
     with closing(Repo.init_bare(path, default_branch=branch.encode())) as repo:
-        edited = replace(repo.object_store.__getitem__, None, [], {"README.md": _README} if files is None else files)
+        edited = replace(repo.object_store.get_raw, None, [], {"README.md": _README} if files is None else files)
         commit = make_commit(edited.root, [], "First commit", _AUTHOR, int(time.time()))
         for obj in (*edited.objects, commit):
             repo.object_store.add_object(obj)
@@ -41,8 +41,8 @@ def tip(path: Path, branch: str) -> str | None:
 def read_folder(path: Path, commit: str, folder: str) -> Folder | None:
     """The folder as it is at ``commit``; None when there is none. Raises KeyError for an unknown commit."""
     with closing(Repo(path)) as repo:
-        read = repo.object_store.__getitem__
-        found = read(ObjectID(commit.encode()))
+        read = repo.object_store.get_raw
+        found = repo.object_store[ObjectID(commit.encode())]
         if not isinstance(found, Commit):
             raise KeyError(commit)
         entry = entry_at(read, found.tree, path_parts(folder))

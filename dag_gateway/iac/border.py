@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dulwich.errors import ChecksumMismatch, FileFormatException, GitProtocolError, NotGitRepository, SendPackError
 from dulwich.file import FileLocked
+from paramiko import SSHException
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from dag_gateway.clock import Clock
@@ -18,7 +19,10 @@ from dag_gateway.model.reason import Reason, StepFailed
 
 from .change import RemoteUnavailable
 from .connections import HttpStatus
-from .refusal import Race, presentable
+from .ending import Ended, classify_end
+from .refusal import PushRefused, Race, presentable
+from .ssh import RemoteEnded
+from .ssh_login import KeyRefused, SshMisconfigured
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ _BROKEN_OFF = (
     KeyError,
     NotImplementedError,
     OSError,
+    SSHException,
     TypeError,
     ValueError,
     zlib.error,
@@ -60,6 +65,12 @@ class Border:
             yield
         except HttpStatus as error:
             raise self._of_status(error) from error
+        except SshMisconfigured as error:
+            raise self._misconfigured(str(error)) from error
+        except KeyRefused as error:
+            raise self._key_refused(error.user) from error
+        except RemoteEnded as error:
+            raise self._of_end(str(error)) from error
         except NotGitRepository as error:
             raise self._not_there() from error
         except FileLocked as error:
@@ -75,16 +86,14 @@ class Border:
     def words(self, text: str) -> str:
         """The text of the remote, fit to be shown."""
         settings = self._settings
-        secrets = [settings.password.get_secret_value()] if settings.password else []
-        return presentable(text, [*secrets, settings.url] if "://" not in settings.url else secrets)
+        secrets = [secret.get_secret_value() for secret in (settings.password, settings.token) if secret]
+        return presentable(text, [*secrets, settings.url] if settings.is_local else secrets)
 
     def unavailable(self, why: str) -> RemoteUnavailable:
         return RemoteUnavailable(f"the IaC repository {self._name!r} does not answer: {self.words(why)}")
 
-    def rejected(self, why: str) -> StepFailed:
-        return StepFailed(
-            Reason.PUSH_REJECTED, f"the IaC repository {self._name!r} rejected the push: {self.words(why)}"
-        )
+    def rejected(self, why: str) -> PushRefused:
+        return PushRefused(f"the IaC repository {self._name!r} rejected the push: {self.words(why)}")
 
     def require_bare(self, path: Path) -> None:
         """Moving a branch under a checked-out worktree would make its next commit undo the deployment."""
@@ -97,10 +106,11 @@ class Border:
     def _of_status(self, error: HttpStatus) -> RemoteUnavailable | StepFailed:
         said = f" ({self.words(error.text)})" if error.text else ""
         if error.status in (401, 403, 407):
+            given = "the token and that it" if self._settings.token else "username and password and that they"
             return StepFailed(
                 Reason.PUSH_REJECTED,
                 f"the IaC repository {self._name!r} refused the credentials with HTTP {error.status}{said}: "
-                "check username and password and that they may write",
+                f"check {given} may write",
             )
         if error.status in (404, 410):
             return self._not_there()
@@ -108,11 +118,35 @@ class Border:
             return self.unavailable(f"HTTP {error.status}{said}")
         return self.rejected(f"HTTP {error.status}{said}")
 
-    def _not_there(self) -> StepFailed:
+    def _of_end(self, said: str) -> RemoteUnavailable | StepFailed:
+        match classify_end(said):
+            case Ended.NOT_FOUND:
+                return self._not_there(said)
+            case Ended.NOT_ALLOWED:
+                return StepFailed(
+                    Reason.PUSH_REJECTED,
+                    f"the IaC repository {self._name!r} does not let the key of ssh_key do this ({self.words(said)}): "
+                    "give the key the right to write",
+                )
+            case Ended.UNKNOWN:
+                return self.unavailable(said)
+
+    def _key_refused(self, user: str) -> StepFailed:
+        return StepFailed(
+            Reason.PUSH_REJECTED,
+            f"the IaC repository {self._name!r} refused the key of ssh_key for the user {user!r}: add its public half "
+            "there, with the right to write, or name another key",
+        )
+
+    def _misconfigured(self, why: str) -> StepFailed:
+        return StepFailed(Reason.CONFIG_ERROR, f"the IaC repository {self._name!r} can not be reached: {why}")
+
+    def _not_there(self, said: str = "") -> StepFailed:
+        words = f" ({self.words(said)})" if said else ""
         return StepFailed(
             Reason.CONFIG_ERROR,
-            f"the IaC repository {self._name!r} was not found at its url: check the url, and that the credentials may "
-            "see it",
+            f"the IaC repository {self._name!r} was not found at its url{words}: check the url, and that the "
+            "credentials may see it",
         )
 
     def _not_writable(self) -> StepFailed:
@@ -139,4 +173,6 @@ def _text(value: object) -> str:
 def _innermost(error: BaseException) -> str:
     """The plain reason, such as ``[Errno 111] Connection refused``, without the wrapping of the libraries."""
     cause = error.reason if isinstance(error, MaxRetryError) else error.__cause__
-    return _innermost(cause) if cause else str(error) or type(error).__name__
+    if cause:
+        return _innermost(cause)
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)

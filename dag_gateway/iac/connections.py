@@ -1,13 +1,25 @@
 """The HTTP connections to a remote: no hidden retries, every answer that is no success raised with its text."""
 
 import io
+import tempfile
+import time
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from dulwich.client import default_urllib3_manager
+from pydantic import SecretStr
 from urllib3 import BaseHTTPResponse, HTTPResponse, PoolManager, ProxyManager, Retry
+from urllib3.util import parse_url
+
+from .capabilities import Advertisement, Capabilities
 
 _LONGEST_TEXT = 4000
 _CONNECTIONS = 4
+_IN_MEMORY = 16 * 1024**2
+_PIECE = 2**16
+_PORTS = {"http": 80, "https": 443}
+
+Origin = tuple[str | None, str | None, int | None]
 
 
 class HttpStatus(Exception):
@@ -19,30 +31,71 @@ class HttpStatus(Exception):
         self.text = text
 
 
-def open_pool(url: str, timeout: float) -> PoolManager:
-    """Connections to ``url``, through the proxy that the environment names. ``timeout`` is for one socket operation."""
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token for one origin: a redirect to somewhere else must not carry it there."""
+
+    origin: Origin
+    token: str = field(repr=False)
+
+    def added(self, url: str, headers: dict[str, str]) -> dict[str, str]:
+        if origin_of(url) != self.origin:
+            return headers
+        return {**headers, "Authorization": f"Bearer {self.token}"}
+
+
+def open_pool(url: str, timeout: float, token: SecretStr | None = None) -> "RemotePool":
+    """Connections to ``url``, through the proxy that the environment names. ``timeout`` is for one socket operation.
+
+    ``token`` is sent as a bearer token to the origin of ``url`` and nowhere else.
+    """
     made = default_urllib3_manager(
         None, pool_manager_cls=_Pool, proxy_manager_cls=_ProxyPool, base_url=url, timeout=timeout
     )
-    pool = cast("PoolManager", made)  # one of the two classes; the third is for callbacks that nobody asked for
+    pool = cast("RemotePool", made)  # one of the two classes; the third is for callbacks that nobody asked for
     pool.connection_pool_kw["maxsize"] = _CONNECTIONS
     pool.connection_pool_kw["retries"] = Retry(connect=0, read=0, other=0, status=0, redirect=3)
+    if token:
+        pool.bearer = Bearer(origin_of(url), token.get_secret_value())
     return pool
 
 
-class _Checking(PoolManager):
+def origin_of(url: str) -> Origin:
+    """Scheme, host and port of a url."""
+    parts = parse_url(url)
+    return parts.scheme, parts.host, parts.port or _PORTS.get(parts.scheme or "")
+
+
+class RemotePool(PoolManager):
+    """Raises HttpStatus for every error status. Who meets any trouble calls ``capabilities.forget``."""
+
+    bearer: Bearer | None = None
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.capabilities = Capabilities()
+
     def urlopen(self, method: str, url: str, redirect: bool = True, **kw: Any) -> BaseHTTPResponse:  # type: ignore[override]  # as in PoolManager itself
-        response = super().urlopen(method, url, redirect=redirect, **kw)
+        headers = dict(kw.pop("headers", None) or self.headers)
+        kept = self.capabilities.known(method, url, headers, time.monotonic())
+        if kept:
+            return _response(kept)
+        sent = self.bearer.added(url, headers) if self.bearer else headers
+        response = super().urlopen(method, url, redirect=redirect, headers=sent, **kw)
         if response.status >= 400:
             raise HttpStatus(response.status, _text(response))
-        return _buffered(response) if method == "GET" else response
+        if method != "GET":
+            return _complete(response)
+        answer = _read(response)
+        self.capabilities.note(method, url, headers, answer)
+        return _response(answer)
 
 
-class _Pool(_Checking):
+class _Pool(RemotePool):
     """Straight to the remote."""
 
 
-class _ProxyPool(_Checking, ProxyManager):
+class _ProxyPool(RemotePool, ProxyManager):
     """Through a proxy."""
 
 
@@ -55,13 +108,36 @@ def _text(response: BaseHTTPResponse) -> str:
         response.close()
 
 
-def _buffered(response: BaseHTTPResponse) -> HTTPResponse:
-    """Read the list of refs to its end: dulwich stops before, and the connection could not be used again."""
-    body = response.read(decode_content=False)
+def _complete(response: BaseHTTPResponse) -> HTTPResponse:
+    """The whole answer, here; dulwich leaves its end unread, and every push would open a connection of its own."""
+    body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 (the answer closes it)
+    try:
+        for piece in response.stream(_PIECE, decode_content=False):
+            body.write(piece)
+    except BaseException:
+        body.close()
+        raise
+    body.seek(0)
     return HTTPResponse(
-        io.BytesIO(body),
+        body,
         headers=response.headers,
         status=response.status,
         preload_content=False,
         request_url=response.url,
+    )
+
+
+def _read(response: BaseHTTPResponse) -> Advertisement:
+    """Read an answer to its end: dulwich stops before, and the connection could not be used again."""
+    body = response.read(decode_content=False)
+    return Advertisement(response.status, response.url, response.headers, body, time.monotonic())
+
+
+def _response(answer: Advertisement) -> HTTPResponse:
+    return HTTPResponse(
+        io.BytesIO(answer.body),
+        headers=answer.headers,
+        status=answer.status,
+        preload_content=False,
+        request_url=answer.location,
     )

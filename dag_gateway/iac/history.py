@@ -1,4 +1,7 @@
-"""Questions to the history of a branch. Pure: they read commits through a function."""
+"""Questions to the history of a branch. Pure: they read commits through a function.
+
+``cut`` names the commits that can not be read, because a shallow history ends before them.
+"""
 
 import heapq
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -11,6 +14,7 @@ from .commit import deployment_of
 from .tree import Entry, PathRefused, Read, entry_at
 
 ReadCommit = Callable[[ObjectID], Commit]
+Stop = Callable[[ObjectID], bool]
 
 HISTORY = 1000
 """How many commits are looked at for a deployment and for the origin of a folder."""
@@ -26,23 +30,23 @@ class Deployments:
     seen: frozenset[ObjectID] = frozenset()
     commits: Mapping[str, ObjectID] = field(default_factory=dict)
 
-    def at(self, read: ReadCommit, tip: ObjectID) -> Self:
+    def at(self, read: ReadCommit, tip: ObjectID, cut: Container[ObjectID] = ()) -> Self:
         """The same for ``tip``: only what came since is read, unless the branch was rewritten or too much came."""
         if tip == self.tip:
             return self
-        new = list(recent(read, tip, HISTORY, self.seen))
+        new = list(recent(read, tip, HISTORY, lambda sha: sha in self.seen or sha in cut))
         grown = any(self.tip in commit.parents for commit in new) and len(self.seen) < 10 * HISTORY
         seen, commits = (self.seen, self.commits) if grown else (frozenset(), {})
         if not grown and self.seen:
-            new = list(recent(read, tip, HISTORY))
+            new = list(recent(read, tip, HISTORY, cut.__contains__))
         found = {id_: commit.id for commit in reversed(new) if (id_ := deployment_of(commit.message))}
         return type(self)(tip, seen | {commit.id for commit in new}, {**commits, **found})
 
 
-def recent(read: ReadCommit, tip: ObjectID, limit: int, known: Container[ObjectID] = ()) -> Iterator[Commit]:
-    """The commits that ``tip`` descends from, itself included, newest first and at most ``limit``; ``known`` ones and
-    what is behind them are left out. All parents are followed: a merge may put ours second."""
-    if tip in known:
+def recent(read: ReadCommit, tip: ObjectID, limit: int, stop: Stop = lambda _: False) -> Iterator[Commit]:
+    """The commits that ``tip`` descends from, itself included, newest first and at most ``limit``, up to those where
+    ``stop`` holds, which are left out. All parents are followed: a merge may put ours second."""
+    if stop(tip):
         return
     waiting = [_by_age(read(tip))]
     met = {tip}
@@ -52,24 +56,36 @@ def recent(read: ReadCommit, tip: ObjectID, limit: int, known: Container[ObjectI
         commit = heapq.heappop(waiting)[2]
         yield commit
         for parent in commit.parents:
-            if parent not in met and parent not in known:
+            if parent not in met and not stop(parent):
                 met.add(parent)
                 heapq.heappush(waiting, _by_age(read(parent)))
 
 
-def descends(read: ReadCommit, commit: ObjectID, ancestor: ObjectID) -> bool:
-    """Whether ``ancestor`` is ``commit`` or behind it."""
-    return any(found.id == ancestor for found in recent(read, commit, LINEAGE))
+def descends(read: ReadCommit, commit: ObjectID, ancestor: ObjectID, cut: Container[ObjectID] = ()) -> bool | None:
+    """Whether ``ancestor`` is ``commit`` or behind it; None when the history that is here is too short to tell."""
+    complete = True
+    for found in recent(read, commit, LINEAGE, cut.__contains__):
+        if found.id == ancestor:
+            return True
+        complete = complete and not any(parent in cut for parent in found.parents)
+    return False if complete else None
 
 
-def introduced(read: Read, read_commit: ReadCommit, tip: ObjectID, parts: list[bytes], entry: Entry | None) -> ObjectID:
+def introduced(
+    read: Read,
+    read_commit: ReadCommit,
+    tip: ObjectID,
+    parts: list[bytes],
+    entry: Entry | None,
+    cut: Container[ObjectID] = (),
+) -> ObjectID:
     """The commit that brought ``entry`` to the path: the last first parent in a row that has it.
 
     ``entry`` None stands for nothing at the path.
     """
     commit = read_commit(tip)
     for _ in range(HISTORY):
-        if not commit.parents:
+        if not commit.parents or commit.parents[0] in cut:
             break
         parent = read_commit(commit.parents[0])
         if _folder(read, parent.tree, parts) != entry:
@@ -78,12 +94,19 @@ def introduced(read: Read, read_commit: ReadCommit, tip: ObjectID, parts: list[b
     return commit.id
 
 
-def replaced_by(read: Read, read_commit: ReadCommit, parts: list[bytes], old: ObjectID, new: ObjectID) -> Commit | None:
+def replaced_by(
+    read: Read,
+    read_commit: ReadCommit,
+    parts: list[bytes],
+    old: ObjectID,
+    new: ObjectID,
+    cut: Container[ObjectID] = (),
+) -> Commit | None:
     """The commit up to ``new`` that put something else at the path than ``old`` has there; None when none did."""
     entry = _folder(read, read_commit(new).tree, parts)
     if entry == _folder(read, read_commit(old).tree, parts):
         return None
-    return read_commit(introduced(read, read_commit, new, parts, entry))
+    return read_commit(introduced(read, read_commit, new, parts, entry, cut))
 
 
 def _folder(read: Read, root: ObjectID, parts: list[bytes]) -> Entry | None:

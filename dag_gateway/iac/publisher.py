@@ -10,17 +10,24 @@ from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
+from prometheus_client import CollectorRegistry
+
 from dag_gateway.clock import Clock
 from dag_gateway.config import RepositorySettings
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .cache import Cache
 from .change import Change, Folder, Published, RemoteUnavailable
+from .metrics import GitMetrics
 from .repository import Repository
 from .threads import Threads
 from .writer import Writer
 
 T = TypeVar("T")
+
+_READERS = 4
+_WRITERS = 2
+"""Threads per repository: pushes, and the making of a new cache, do not wait for those who read."""
 
 _ID = re.compile("[0-9a-f]{40}")
 
@@ -28,12 +35,23 @@ _ID = re.compile("[0-9a-f]{40}")
 class Iac:
     """An async context manager; one per process, which owns ``data_dir``."""
 
-    def __init__(self, repositories: Mapping[str, RepositorySettings], data_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        repositories: Mapping[str, RepositorySettings],
+        data_dir: Path,
+        clock: Clock,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        """``registry`` takes the metrics of the git work; None: nobody reads them."""
         self._settings = repositories
         self._clock = clock
-        caches = {one.url: Cache(_cache_path(data_dir, one.url)) for one in repositories.values()}
-        self._repositories = {name: Repository(name, one, caches[one.url], clock) for name, one in repositories.items()}
-        self._threads = {name: Threads(name) for name in repositories}
+        metrics = GitMetrics(registry or CollectorRegistry())
+        caches = {one.url: Cache(_cache_path(data_dir, one.url), one.cache_limit) for one in repositories.values()}
+        self._repositories = {
+            name: Repository(name, one, caches[one.url], clock, metrics) for name, one in repositories.items()
+        }
+        self._threads = {name: Threads(f"git-{name}", _READERS) for name in repositories}
+        self._push_threads = {name: Threads(f"git-{name}-push", _WRITERS) for name in repositories}
         self._writers: dict[tuple[str, str | None], Writer] = {}
 
     async def __aenter__(self) -> Self:
@@ -43,7 +61,9 @@ class Iac:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Wait for what is under way; a silent remote holds it up for its ``timeout`` at most."""
-        await asyncio.gather(*(threads.aclose() for threads in self._threads.values()))
+        await asyncio.gather(*(writer.aclose() for writer in self._writers.values()))
+        threads = [*self._threads.values(), *self._push_threads.values()]
+        await asyncio.gather(*(one.aclose() for one in threads))
         for repository in self._repositories.values():
             repository.close()
 
@@ -51,9 +71,9 @@ class Iac:
         """Make the branch hold the change: one commit, however often this is called for one deployment.
 
         ``branch`` None is the one of the settings, or else the remote's HEAD. Changes of one branch are published in
-        the order of the calls. Raises StepFailed: ``config_error``, ``push_rejected``, ``unreachable`` when the remote
-        did not answer until ``deadline``, ``timeout`` when others were faster until then. Raises FolderMissing when
-        ``build`` leaves as it is what is not there.
+        the order of the calls; those that wait at the same time share a push. Raises StepFailed: ``config_error``,
+        ``push_rejected``, ``unreachable`` when the remote did not answer until ``deadline``, ``timeout`` when others
+        were faster until then. Raises FolderMissing when ``build`` leaves as it is what is not there.
         """
         return await self._writer(repository, branch).publish(change, deadline)
 
@@ -115,7 +135,7 @@ class Iac:
         known = self._known(repository)
         key = (repository, self._branch(repository, branch))
         if key not in self._writers:
-            self._writers[key] = Writer(*key, known, self._threads[repository], self._clock)
+            self._writers[key] = Writer(*key, known, self._push_threads[repository], self._clock)
         return self._writers[key]
 
 
@@ -125,7 +145,7 @@ def _cache_path(data_dir: Path, url: str) -> Path:
 
 def _guessed_template(url: str) -> str | None:
     """The address that GitLab uses, and the one of GitHub."""
-    if "://" not in url:
+    if not url.startswith(("https://", "http://")):
         return None
     page = url.rstrip("/").removesuffix(".git")
     return f"{page}/commit/{{commit}}" if urlsplit(url).hostname == "github.com" else f"{page}/-/commit/{{commit}}"

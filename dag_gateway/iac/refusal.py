@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from dag_gateway.errors import GatewayError
+from dag_gateway.model.reason import Reason, StepFailed
 
 _LONGEST = 1000
 
@@ -32,6 +33,13 @@ class Race(GatewayError):
     """The branch moved, or is being moved by someone else at this moment; a new attempt on the new tip may win."""
 
     code = "iac_race"
+
+
+class PushRefused(StepFailed):
+    """The remote does not take this push, and perhaps one of its commits is the reason; another push may be taken."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.PUSH_REJECTED, message)
 
 
 def classify(text: str) -> Refusal:

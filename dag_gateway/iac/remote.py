@@ -1,13 +1,13 @@
-"""The remote repository: fetch one branch, push one commit; what goes wrong there is told in words of our own."""
+"""The remote repository: fetch one branch, push commits to it; what goes wrong there is told in words of our own."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dulwich.client import GitClient, HttpGitClient, LocalGitClient
+from dulwich.client import FetchPackResult, GitClient, HttpGitClient
+from dulwich.errors import GitProtocolError
+from dulwich.object_store import ObjectStoreGraphWalker
 from dulwich.objects import ZERO_SHA, ObjectID, ShaFile
 from dulwich.pack import UnpackedObject, pack_objects_to_data
 from dulwich.refs import HEADREF, Ref
@@ -18,14 +18,17 @@ from dag_gateway.config import RepositorySettings
 from .border import Border
 from .cache import Objects
 from .commit import branch_ref
-from .connections import open_pool
+from .history import HISTORY, LINEAGE
 from .local import push_locally
+from .metrics import GitMetrics
 from .refusal import Race, Refusal, classify, remote_lines
+from .transport import LocalTransport, open_transport
 
 if TYPE_CHECKING:
-    from dulwich.client import GeneratePackDataFunc
+    from dulwich.client import DetermineWantsFunc, GeneratePackDataFunc
 
 _IN_MEMORY = 16 * 1024**2
+_WITHOUT_FILES = b"blob:none"
 _FIRST_BRANCH = branch_ref("main")
 """Where an empty repository does not tell what its HEAD is going to be."""
 
@@ -41,54 +44,101 @@ class Tip:
 class Remote:
     """One remote. Thread-safe: each operation has a client of its own, the connections are shared."""
 
-    def __init__(self, name: str, settings: RepositorySettings, clock: Clock) -> None:
+    def __init__(self, name: str, settings: RepositorySettings, clock: Clock, metrics: GitMetrics) -> None:
         self._border = Border(name, settings, clock)
-        self._settings = settings
-        self._local = None if "://" in settings.url else Path(settings.url)
-        self._pool = None if self._local else open_pool(settings.url, settings.timeout)
+        self._transport = open_transport(settings, self._border)
+        self._metrics = metrics
+        self._shallow = not isinstance(self._transport, LocalTransport)
 
     def close(self) -> None:
         """Close the idle connections."""
-        if self._pool is not None:
-            self._pool.clear()
+        self._transport.close()
 
-    def fetch(self, objects: Objects, branch: str | None) -> Tip:
+    def fetch(self, objects: Objects, branch: str | None, *, deeper: bool = False) -> Tip:
         """Bring ``branch`` (None: the remote's HEAD) into the cache and say where it stands.
 
-        Raises RemoteUnavailable, or StepFailed where trying again can not help.
+        The first fetch takes the last ``HISTORY`` commits, ``deeper`` the last ``LINEAGE`` ones, where the server can
+        cut. Raises RemoteUnavailable, or StepFailed where trying again can not help.
         """
         source = branch_ref(branch) if branch else HEADREF
-        commits: list[ObjectID] = []
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as pack:
-            with self._border.crossed(), self._client() as client:
-                wants = _wants(objects, source, commits)
-                found = client.fetch_pack(self._path, wants, objects.walker(), pack.write, ref_prefix=[HEADREF, source])
-                self._require_git(client)
-            commit = commits[0] if commits else None
-            if commit and not objects.has(commit):
-                pack.seek(0)
-                objects.add_pack(pack)
-        tip = Tip(branch_ref(branch) if branch else found.symrefs.get(HEADREF, _FIRST_BRANCH), commit)
-        if commit:
-            objects.remember(tip.ref, commit)
+        depth = LINEAGE if deeper else None if objects.heads else HISTORY
+        wants = _Branch(objects, source, again=deeper)
+        with self._metrics.fetching():
+            found = self._fetch(objects, wants, objects.walker(), depth, [HEADREF, source])
+        tip = Tip(branch_ref(branch) if branch else found.symrefs.get(HEADREF, _FIRST_BRANCH), wants.commit)
+        if tip.commit:
+            objects.remember(tip.ref, tip.commit)
         return tip
 
-    def push(self, tip: Tip, commit: ObjectID, objects: Sequence[ShaFile]) -> None:
-        """Move the branch from ``tip`` to ``commit``; ``objects`` are exactly what the remote does not have yet.
+    def fetch_objects(self, objects: Objects, wanted: Collection[ObjectID]) -> None:
+        """Bring single objects into the cache, such as files that a fetch left out. Raises as ``fetch``."""
+        with self._metrics.fetching():
+            self._fetch(
+                objects, lambda refs, depth=None: list(wanted), ObjectStoreGraphWalker([], _no_parents), None, []
+            )
+
+    def _fetch(
+        self,
+        objects: Objects,
+        wants: "DetermineWantsFunc",
+        walker: ObjectStoreGraphWalker,
+        depth: int | None,
+        prefixes: Sequence[Ref],
+    ) -> FetchPackResult:
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as pack:
+            with self._border.crossed(), self._transport.client() as client:
+                found = self._ask(client, wants, walker, pack.write, depth if self._shallow else None, prefixes)
+                self._require_git(client)
+            if size := pack.tell():
+                pack.seek(0)
+                objects.shorten(found.new_shallow or set())
+                objects.add_pack(pack, size)
+                objects.lengthen(found.new_unshallow or set())
+        return found
+
+    def _ask(
+        self,
+        client: GitClient,
+        wants: "DetermineWantsFunc",
+        walker: ObjectStoreGraphWalker,
+        keep: Callable[[bytes], int],
+        depth: int | None,
+        prefixes: Sequence[Ref],
+    ) -> FetchPackResult:
+        try:
+            return client.fetch_pack(
+                self._transport.path,
+                wants,
+                walker,
+                keep,
+                depth=depth,
+                ref_prefix=prefixes,
+                filter_spec=_WITHOUT_FILES if self._shallow else None,
+            )
+        except GitProtocolError as error:
+            if depth is None or "shallow" not in str(error):
+                raise
+        self._shallow = False
+        return self._ask(client, wants, walker, keep, None, prefixes)
+
+    def push(self, tip: Tip, commits: Sequence[ObjectID], objects: Iterable[ShaFile]) -> None:
+        """Move the branch from ``tip`` to the last of ``commits``; ``objects`` are exactly what the remote lacks.
 
         Raises Race when the branch is not (or no longer) where ``tip`` says; RemoteUnavailable when it did not
-        answer, and then the push may have happened or not; StepFailed when it refuses.
+        answer, and then the push may have happened or not; PushRefused when it does not take it; StepFailed when it
+        refuses the gateway.
         """
-        with self._border.crossed():
-            if self._local:
-                push_locally(self._local, tip.ref, tip.commit, commit, objects)
+        with self._metrics.pushing(len(commits)), self._border.crossed():
+            if isinstance(self._transport, LocalTransport):
+                push_locally(self._transport.folder, tip.ref, tip.commit, commits[-1], list(objects))
             else:
-                self._push_over_http(tip, commit, objects)
+                self._push_over_the_wire(tip, commits[-1], list(objects))
 
-    def _push_over_http(self, tip: Tip, commit: ObjectID, objects: Sequence[ShaFile]) -> None:
+    def _push_over_the_wire(self, tip: Tip, commit: ObjectID, objects: Sequence[ShaFile]) -> None:
         said: list[bytes] = []
-        with self._client() as client:
-            result = client.send_pack(b"", _from(tip, commit), _exactly(objects), progress=said.append)
+        with self._transport.client() as client:
+            path = self._transport.path
+            result = client.send_pack(path, _from(tip, commit), _exactly(objects), progress=said.append)
         self._judge(tip.ref, result.ref_status or {}, remote_lines(said))
 
     def _require_git(self, client: GitClient) -> None:
@@ -107,36 +157,25 @@ class Remote:
             raise Race(self._border.words(refused))
         raise self._border.rejected(f"{refused}\n{hooks}" if hooks else refused)
 
-    @contextmanager
-    def _client(self) -> Iterator[GitClient]:
-        settings = self._settings
-        if self._local:
-            self._border.require_bare(self._local)
-            yield LocalGitClient()
-            return
-        password = settings.password.get_secret_value() if settings.password else None
-        username = settings.username or ("git" if password else None)
-        client = HttpGitClient(
-            settings.url, pool_manager=self._pool, username=username, password=password, timeout=settings.timeout
-        )
-        with closing(client):
-            yield client
 
-    @property
-    def _path(self) -> bytes:
-        return bytes(self._local) if self._local else b""
+class _Branch:
+    """Asks for nothing that is in the cache, but ``again``; ``commit`` is what the branch points at, None: nothing."""
 
+    def __init__(self, objects: Objects, source: Ref, *, again: bool) -> None:
+        self.commit: ObjectID | None = None
+        self._objects = objects
+        self._source = source
+        self._again = again
 
-def _wants(objects: Objects, source: Ref, commits: list[ObjectID]) -> Callable[..., list[ObjectID]]:
-    """Ask for nothing that is in the cache; note in ``commits`` what the branch points at."""
-
-    def wants(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:
-        if source not in refs:
+    def __call__(self, refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:
+        self.commit = refs.get(self._source)
+        if self.commit is None or (self._objects.has(self.commit) and not self._again):
             return []
-        commits.append(refs[source])
-        return [] if objects.has(refs[source]) else [refs[source]]
+        return [self.commit]
 
-    return wants
+
+def _no_parents(_: ObjectID) -> list[ObjectID]:
+    return []
 
 
 def _from(tip: Tip, commit: ObjectID) -> Callable[[dict[Ref, ObjectID]], dict[Ref, ObjectID]]:

@@ -1,70 +1,72 @@
-"""One IaC repository, in the thread: plan a commit on a tip, push it, read what is there."""
+"""One IaC repository, in the thread: plan commits on a tip, push them, read what is there."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from typing import TypeVar
 
-from dulwich.objects import ObjectID, ShaFile
+from dulwich.objects import ObjectID
 
 from dag_gateway.clock import Clock
 from dag_gateway.config import RepositorySettings
-from dag_gateway.errors import GatewayError
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .cache import Cache, CacheBroken, Objects
-from .change import Change, Edit, Folder, FolderMissing, FolderReplaced, Published, RemoteUnavailable
-from .commit import deployment_of, identity, make_commit
-from .history import Deployments, descends, introduced, replaced_by
+from .chain import Chain, Signature
+from .change import Change, Folder, FolderMissing, FolderReplaced, Published, RemoteUnavailable
+from .commit import deployment_of, identity
+from .history import Deployments, descends, replaced_by
+from .metrics import GitMetrics
 from .remote import Remote, Tip
-from .tree import Edited, Entry, PathRefused, entry_at, files_in, path_parts, replace
+from .tree import PathRefused, Read, blobs_in, entry_at, files_in, path_parts
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A commit that is ready to be pushed on top of ``tip``, with all objects that are new, itself the last."""
-
-    tip: Tip
-    commit: ObjectID
-    objects: tuple[ShaFile, ...]
-    folder: Folder
+Outcome = Published | Exception
+"""What became of one change: where it stands, or why it alone can not be made."""
 
 
 class Repository:
     """Blocking; safe to use from several threads at once."""
 
-    def __init__(self, name: str, settings: RepositorySettings, cache: Cache, clock: Clock) -> None:
+    def __init__(
+        self, name: str, settings: RepositorySettings, cache: Cache, clock: Clock, metrics: GitMetrics
+    ) -> None:
         self._name = name
         self._cache = cache
         self._clock = clock
-        self._remote = Remote(name, settings, clock)
+        self._remote = Remote(name, settings, clock, metrics)
         self._author = identity(settings.author.name, settings.author.email)
+        self._saver = ThreadPoolExecutor(1, f"git-{name}-save")
         self._tips: dict[str | None, Tip] = {}
         self._deployments: dict[str | None, Deployments] = {}
 
     def close(self) -> None:
-        """Close the connections to the remote."""
+        """Close the connections to the remote. Nothing may be under way any more."""
+        self._saver.shutdown()
         self._remote.close()
 
-    def attempt(self, branch: str | None, change: Change, *, speculate: bool) -> Published:
-        """Publish the change, once. With ``speculate`` on the tip that was seen last, without asking the remote.
+    def attempt(self, branch: str | None, changes: Sequence[Change], *, speculate: bool) -> list[Outcome]:
+        """Publish the changes in one push, once, and say what became of each of them, in their order.
 
-        Raises Race when someone else was faster, RemoteUnavailable when the remote does not answer; the attempt
-        after that must not speculate, because the push may have happened. StepFailed when it can never work.
+        With ``speculate`` on the tip that was seen last, without asking the remote. Raises Race when someone else was
+        faster, RemoteUnavailable when the remote does not answer; the attempt after that must not speculate, because
+        the push may have happened. PushRefused when the remote does not take this push; StepFailed when it takes none.
         """
         known = self._tips.get(branch) if speculate else None
-        try:
-            return self._sound(lambda objects: self._attempt(objects, branch, change, known))
-        except PathRefused as error:
-            raise StepFailed(Reason.CONFIG_ERROR, error.message) from error
+        return self._sound(lambda objects: self._attempt(objects, branch, changes, known))
 
     def published(self, branch: str | None, deployment_id: str, path: str) -> Published | None:
         """The commit of a deployment in the remote branch. Raises PathRefused, RemoteUnavailable, StepFailed."""
         parts = path_parts(path)
-        return self._sound(
-            lambda objects: self._pushed(objects, branch, deployment_id, parts, self._fetch(objects, branch))
-        )
+
+        def find(objects: Objects) -> Published | None:
+            tip = self._fetch(objects, branch)
+            commit = self._history(objects, branch, tip).commits.get(deployment_id)
+            folder = self._folder(objects, commit, parts) if commit else None
+            return Published(folder.commit, True, folder) if folder else None
+
+        return self._sound(find)
 
     def folder(self, branch: str | None, path: str) -> Folder:
         """What is at ``path`` in the remote now. Raises FolderMissing, PathRefused, RemoteUnavailable, StepFailed."""
@@ -72,34 +74,49 @@ class Repository:
 
         def read(objects: Objects) -> Folder:
             tip = self._fetch(objects, branch)
-            found = _folder_at(objects, tip.commit, parts) if tip.commit else None
+            found = self._folder(objects, tip.commit, parts) if tip.commit else None
             if found is None:
-                raise _missing(self._name, path)
+                raise self._missing(path)
             return found
 
         return self._sound(read)
 
     def contains(self, branch: str | None, path: str, ancestor: str, commit: str) -> bool:
-        """Whether ``commit`` is ``ancestor`` or comes after it; asks the remote when ``commit`` is not known here.
+        """Whether ``commit`` is ``ancestor`` or comes after it; asks the remote when the cache can not tell.
 
         Raises FolderReplaced when it comes after it with something else at ``path``.
         """
         wanted, ours = ObjectID(commit.encode()), ObjectID(ancestor.encode())
 
         def ask(objects: Objects) -> bool:
-            if not objects.has(wanted):
-                self._fetch(objects, branch)
-            if not (objects.has(wanted) and descends(objects.commit, wanted, ours)):
+            if not self._descends(objects, branch, wanted, ours):
                 return False
-            if by := replaced_by(objects.read, objects.commit, path_parts(path), ours, wanted):
+            if by := replaced_by(objects.read, objects.commit, path_parts(path), ours, wanted, objects.cut):
                 raise FolderReplaced(path, by.id.decode(), deployment_of(by.message))
             return True
 
         return self._sound(ask)
 
+    @property
+    def overgrown(self) -> bool:
+        """Whether the cache takes more room on the disk than it may."""
+        return self._cache.overgrown
+
+    def renew(self) -> None:
+        """Make the cache anew from the remote, as small as it can be. Raises RemoteUnavailable, StepFailed."""
+
+        def fill(objects: Objects) -> None:
+            for branch in list(self._tips):
+                self._remote.fetch(objects, branch)
+
+        self._told(lambda: self._cache.renew(fill))
+
     def _sound(self, work: Callable[[Objects], T]) -> T:
+        return self._told(lambda: self._cache.sound(work))
+
+    def _told(self, work: Callable[[], T]) -> T:
         try:
-            return self._cache.sound(work)
+            return work()
         except CacheBroken as error:
             raise RemoteUnavailable(
                 f"the local copy of the IaC repository {self._name!r} can not be used: check the space and the owner "
@@ -111,75 +128,95 @@ class Repository:
         self._tips[branch] = tip
         return tip
 
-    def _attempt(self, objects: Objects, branch: str | None, change: Change, known: Tip | None) -> Published:
-        guess = self._guess(objects, branch, change, known) if known else None
-        plan = guess or self._plan(objects, branch, change, self._fetch(objects, branch))
-        return self._push(objects, branch, plan) if isinstance(plan, Draft) else plan
+    def _attempt(
+        self, objects: Objects, branch: str | None, changes: Sequence[Change], known: Tip | None
+    ) -> list[Outcome]:
+        """On a tip that may be out of date only a push counts, because the remote checks the tip then; that there is
+        nothing to push, or that it can not be done, must be seen on the tip of now."""
+        usable = known is not None and (known.commit is None or objects.has(known.commit))
+        if known and usable:
+            chain, outcomes = self._plan(objects, branch, changes, known)
+            if chain.commits:
+                self._push(objects, branch, known, chain)
+                return outcomes
+        tip = self._fetch(objects, branch)
+        chain, outcomes = self._plan(objects, branch, changes, tip)
+        if chain.commits:
+            self._push(objects, branch, tip, chain)
+        return outcomes
 
-    def _guess(self, objects: Objects, branch: str | None, change: Change, known: Tip) -> Draft | None:
-        """A draft on a tip that may be out of date. Only a draft counts: the remote checks its tip when it is pushed.
+    def _plan(
+        self, objects: Objects, branch: str | None, changes: Sequence[Change], tip: Tip
+    ) -> tuple[Chain, list[Outcome]]:
+        once = cache(objects.read)
+        if tip.commit:
+            self._need_files(objects, once, tip.commit, [change.path for change in changes])
+        signature = Signature(self._author, int(self._clock.now().timestamp()))
+        chain = Chain(objects, once, tip.commit, self._history(objects, branch, tip), signature)
+        return chain, [self._outcome(chain, change) for change in changes]
 
-        That there is nothing to push, or that it can not be done, must be seen on the tip of now.
-        """
-        if known.commit and not objects.has(known.commit):
-            return None
+    def _outcome(self, chain: Chain, change: Change) -> Outcome:
         try:
-            plan = self._plan(objects, branch, change, known)
-        except GatewayError:
-            return None
-        return plan if isinstance(plan, Draft) else None
+            return chain.add(change)
+        except PathRefused as error:
+            return StepFailed(Reason.CONFIG_ERROR, error.message)
+        except FolderMissing:
+            return self._missing(change.path)
+        except CacheBroken:
+            raise
+        except Exception as error:  # whatever is wrong with one change, the others have nothing to do with it
+            return error
 
-    def _plan(self, objects: Objects, branch: str | None, change: Change, tip: Tip) -> Published | Draft:
-        parts = path_parts(change.path)
-        if pushed := self._pushed(objects, branch, change.deployment_id, parts, tip):
-            return pushed
-        root = objects.commit(tip.commit).tree if tip.commit else None
-        entry = entry_at(objects.read, root, parts) if root else None
-        current = _folder(objects, tip.commit, entry) if tip.commit and entry else None
-        edit = change.build(current)
-        edited = replace(objects.read, root, parts, edit.files) if edit else None
-        if edit and edited and (entry is None or edited.folder != entry[1]):
-            return self._draft(tip, edit, edited)
-        if current is None or tip.commit is None or entry is None:
-            raise _missing(self._name, change.path)
-        origin = introduced(objects.read, objects.commit, tip.commit, parts, entry)
-        return Published(origin.decode(), False, current)
+    def _push(self, objects: Objects, branch: str | None, tip: Tip, chain: Chain) -> None:
+        head = chain.commits[-1]
+        saved = self._saver.submit(objects.add, chain.objects)  # while the remote is at work
+        try:
+            self._remote.push(tip, chain.commits, chain.objects)
+        finally:
+            wait([saved])
+        saved.result()
+        objects.remember(tip.ref, head)
+        self._tips[branch] = Tip(tip.ref, head)
 
-    def _pushed(
-        self, objects: Objects, branch: str | None, deployment_id: str, parts: list[bytes], tip: Tip
-    ) -> Published | None:
-        """The commit of this deployment that is in the branch already: a kill came between push and record."""
-        if tip.commit is None:
-            return None
-        deployments = self._deployments.get(branch, Deployments()).at(objects.commit, tip.commit)
-        self._deployments[branch] = deployments
-        commit = deployments.commits.get(deployment_id)
-        folder = _folder_at(objects, commit, parts) if commit else None
-        return Published(folder.commit, True, folder) if folder else None
+    def _history(self, objects: Objects, branch: str | None, tip: Tip) -> Deployments:
+        known = self._deployments.get(branch, Deployments())
+        if tip.commit:
+            known = self._deployments[branch] = known.at(objects.commit, tip.commit, objects.cut)
+        return known
 
-    def _draft(self, tip: Tip, edit: Edit, edited: Edited) -> Draft:
-        when = int(self._clock.now().timestamp())
-        parents = [tip.commit] if tip.commit else []
-        commit = make_commit(edited.root, parents, edit.message, self._author, when)
-        folder = Folder(commit.id.decode(), edited.folder.decode(), dict(edit.files))
-        return Draft(tip, commit.id, (*edited.objects, commit), folder)
+    def _descends(self, objects: Objects, branch: str | None, commit: ObjectID, ancestor: ObjectID) -> bool:
+        if not objects.has(commit):
+            self._fetch(objects, branch)
+        if not objects.has(commit):
+            return False
+        known = descends(objects.commit, commit, ancestor, objects.cut)
+        if known is None:
+            self._remote.fetch(objects, branch, deeper=True)
+            known = descends(objects.commit, commit, ancestor, objects.cut)
+        return bool(known)
 
-    def _push(self, objects: Objects, branch: str | None, draft: Draft) -> Published:
-        self._remote.push(draft.tip, draft.commit, draft.objects)
-        objects.add(draft.objects)
-        objects.remember(draft.tip.ref, draft.commit)
-        self._tips[branch] = Tip(draft.tip.ref, draft.commit)
-        return Published(draft.folder.commit, True, draft.folder)
+    def _folder(self, objects: Objects, commit: ObjectID, parts: list[bytes]) -> Folder | None:
+        once = cache(objects.read)
+        self._need_files(objects, once, commit, [b"/".join(parts).decode()])
+        entry = entry_at(once, objects.commit(commit).tree, parts)
+        return Folder(commit.decode(), entry[1].decode(), files_in(once, entry[1])) if entry else None
 
+    def _missing(self, path: str) -> FolderMissing:
+        return FolderMissing(f"there is nothing at {path!r} in the IaC repository {self._name!r}")
 
-def _folder(objects: Objects, commit: ObjectID, entry: Entry) -> Folder:
-    return Folder(commit.decode(), entry[1].decode(), files_in(objects.read, entry[1]))
-
-
-def _folder_at(objects: Objects, commit: ObjectID, parts: list[bytes]) -> Folder | None:
-    entry = entry_at(objects.read, objects.commit(commit).tree, parts)
-    return _folder(objects, commit, entry) if entry else None
+    def _need_files(self, objects: Objects, read: Read, commit: ObjectID, paths: Sequence[str]) -> None:
+        """Fetch what a fetch without files has left out of these folders, all in one question."""
+        root = objects.commit(commit).tree
+        wanted = {blob for path in set(paths) for blob in _blobs_at(read, root, path) if not objects.has(blob)}
+        if wanted:
+            self._remote.fetch_objects(objects, sorted(wanted))
 
 
-def _missing(name: str, path: str) -> FolderMissing:
-    return FolderMissing(f"there is nothing at {path!r} in the IaC repository {name!r}")
+def _blobs_at(read: Read, root: ObjectID, path: str) -> Iterator[ObjectID]:
+    """Nothing where no folder is: who asks for it is told by others."""
+    try:
+        entry = entry_at(read, root, path_parts(path))
+    except PathRefused:
+        return
+    if entry:
+        yield from blobs_in(read, entry[1]).values()

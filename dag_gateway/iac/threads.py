@@ -7,14 +7,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_THREADS = 4
-
 
 class Threads:
     """Closed by whoever opened it."""
 
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(_THREADS, f"git-{name}")
+    def __init__(self, name: str, most: int) -> None:
+        self._pool = ThreadPoolExecutor(most, name)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Who gives up waiting leaves the work running to its end; its result is dropped."""

@@ -1,21 +1,27 @@
 """The tree edit: replace one folder of a git tree and rewrite only the trees on the way to it."""
 
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dulwich.index import validate_path_element_hfs, validate_path_element_ntfs
-from dulwich.objects import S_IFGITLINK, Blob, ObjectID, ShaFile, Tree
+from dulwich.objects import S_IFGITLINK, Blob, ObjectID, ShaFile, Tree, parse_tree, serialize_tree, sorted_tree_items
 
 from dag_gateway.errors import Invalid
 
 FOLDER = stat.S_IFDIR
 FILE = stat.S_IFREG | 0o644
 
+_ID_BYTES = 20
+_AROUND_NAME = 2
+"""The space before the name and the zero after it."""
 _KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFREG: "a file", S_IFGITLINK: "a submodule"}
 
-Read = Callable[[ObjectID], ShaFile]
-"""Object id -> object; raises KeyError for an unknown one."""
+Raw = tuple[int, bytes]
+"""The type number of an object in git's own count, and its content."""
+
+Read = Callable[[ObjectID], Raw]
+"""Raises KeyError for an unknown object. Plain bytes: the library's objects take their content apart at once."""
 
 Entry = tuple[int, ObjectID]
 Nested = dict[bytes, "Nested | bytes"]
@@ -53,18 +59,23 @@ def entry_at(read: Read, root: ObjectID, parts: list[bytes]) -> Entry | None:
     entry: Entry = (FOLDER, root)
     for depth, part in enumerate(parts):
         _only_folder(entry, parts[:depth])
-        tree = _tree(read, entry[1])
-        if part not in tree:
+        below = _entry(_content(read, entry[1]), part)
+        if below is None:
             return None
-        entry = tree[part]
+        entry = below
     _only_folder(entry, parts)
     return entry
 
 
 def files_in(read: Read, folder: ObjectID) -> dict[str, bytes]:
     """The regular files below a tree: path relative to it -> content."""
+    return {name: read(sha)[1] for name, sha in blobs_in(read, folder).items()}
+
+
+def blobs_in(read: Read, folder: ObjectID) -> dict[str, ObjectID]:
+    """The regular files below a tree: path relative to it -> id. Reads trees only."""
     files = (entry for entry in _walk(read, folder) if stat.S_ISREG(entry[1]))
-    return {name.decode(errors="surrogateescape"): read(sha).as_raw_string() for name, _, sha in files}
+    return {name.decode(errors="surrogateescape"): sha for name, _, sha in files}
 
 
 def replace(read: Read, root: ObjectID | None, parts: list[bytes], files: Mapping[str, bytes]) -> Edited:
@@ -98,18 +109,30 @@ def _only_folder(entry: Entry, parts: list[bytes]) -> None:
         raise PathRefused(f"{where!r} in the repository is {what}; a path leads through folders only")
 
 
-def _tree(read: Read, sha: ObjectID) -> Tree:
-    tree = read(sha)
-    if not isinstance(tree, Tree):
+def _content(read: Read, sha: ObjectID) -> bytes:
+    kind, content = read(sha)
+    if kind != Tree.type_num:
         raise KeyError(sha)
-    return tree
+    return content
+
+
+def _listed(content: bytes) -> Iterable[tuple[bytes, int, bytes]]:
+    return parse_tree(content, _ID_BYTES)
+
+
+def _entry(content: bytes, name: bytes) -> Entry | None:
+    return next(((mode, ObjectID(sha)) for other, mode, sha in _listed(content) if other == name), None)
+
+
+def _ordered(entries: Mapping[bytes, Entry]) -> bytes:
+    return b"".join(serialize_tree(sorted_tree_items(dict(entries), name_order=False)))
 
 
 def _walk(read: Read, folder: ObjectID, prefix: bytes = b"") -> Iterator[tuple[bytes, int, ObjectID]]:
-    for name, mode, sha in _tree(read, folder).items():
-        yield prefix + name, mode, sha
+    for name, mode, sha in _listed(_content(read, folder)):
+        yield prefix + name, mode, ObjectID(sha)
         if stat.S_ISDIR(mode):
-            yield from _walk(read, sha, prefix + name + b"/")
+            yield from _walk(read, ObjectID(sha), prefix + name + b"/")
 
 
 def _nested(files: Mapping[str, bytes]) -> Nested:
@@ -131,10 +154,10 @@ def _nested(files: Mapping[str, bytes]) -> Nested:
 def _write(content: Nested | bytes, made: dict[ObjectID, ShaFile]) -> ObjectID:
     if isinstance(content, bytes):
         return _keep(Blob.from_string(content), made)
-    tree = Tree()
-    for name, below in content.items():
-        tree.add(name, FILE if isinstance(below, bytes) else FOLDER, _write(below, made))
-    return _keep(tree, made)
+    entries = {
+        name: (FILE if isinstance(below, bytes) else FOLDER, _write(below, made)) for name, below in content.items()
+    }
+    return _keep(Tree.from_string(_ordered(entries)), made)
 
 
 def _rewrite(
@@ -142,18 +165,41 @@ def _rewrite(
 ) -> ObjectID:
     if not parts:
         return folder
-    tree = _copy(_tree(read, root)) if root else Tree()
-    below = tree[parts[0]][1] if parts[0] in tree else None
-    tree[parts[0]] = (FOLDER, _rewrite(read, below, parts[1:], folder, made))
-    return _keep(tree, made)
+    content = _content(read, root) if root else b""
+    entry = _entry(content, parts[0])
+    below = _rewrite(read, entry[1] if entry else None, parts[1:], folder, made)
+    return _keep(Tree.from_string(_put(content, parts[0], (FOLDER, below))), made)
 
 
-def _copy(tree: Tree) -> Tree:
-    """Readers may hand out one object many times, so it is never changed in place."""
-    copy = Tree()
-    for name, mode, sha in tree.items():
-        copy.add(name, mode, sha)
-    return copy
+def _put(content: bytes, name: bytes, entry: Entry) -> bytes:
+    """The content of a tree with one entry in place of the one of that name, or added.
+
+    It is cut out of the bytes: to take a wide folder apart and to put it together again costs ten times more.
+    """
+    at, end, length = _place(content, name, entry[0])
+    if length != len(content):  # modes with leading zeros, from old tools
+        return _put(_ordered({name: (mode, ObjectID(sha)) for name, mode, sha in _listed(content)}), name, entry)
+    return content[:at] + b"".join(serialize_tree([(name, *entry)])) + content[end:]
+
+
+def _place(content: bytes, name: bytes, mode: int) -> tuple[int, int, int]:
+    """Where the entry begins and ends, or would stand in git's order; and how long all entries are together."""
+    wanted = _sorted_as(name, mode)
+    found: tuple[int, int] | None = None
+    offset = before = 0
+    for other, kind, _ in _listed(content):
+        size = len(b"%o" % kind) + len(other) + _AROUND_NAME + _ID_BYTES
+        if other == name:
+            found = (offset, offset + size)
+        offset += size
+        if _sorted_as(other, kind) < wanted:
+            before = offset
+    return (*(found or (before, before)), offset)
+
+
+def _sorted_as(name: bytes, mode: int) -> bytes:
+    """Git's order: a folder stands where its name with a slash would."""
+    return name + b"/" if stat.S_ISDIR(mode) else name
 
 
 def _keep(obj: ShaFile, made: dict[ObjectID, ShaFile]) -> ObjectID:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
 from dag_gateway.config import Config
@@ -28,7 +29,7 @@ _UNPACKED_AT_ONCE = 2
 class Doors:
     """``draining`` is the one thing that changes: set once, when the process was asked to stop.
 
-    Who holds ``unpacking`` may have the files of a chart in memory.
+    ``metrics`` is where all parts count what they do. Who holds ``unpacking`` may have the files of a chart in memory.
     """
 
     config: Config
@@ -37,6 +38,7 @@ class Doors:
     feed: Feed
     store: DeploymentStore
     iac: Iac
+    metrics: CollectorRegistry
     draining: bool = False
     unpacking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNPACKED_AT_ONCE))
 

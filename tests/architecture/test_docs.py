@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import typer.main
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 import dag_gateway
 from dag_gateway.cli.main import app
 from dag_gateway.config import Config
 from dag_gateway.errors import GatewayError
+from dag_gateway.iac.metrics import GitMetrics
 from dag_gateway.model.deployment import Status
 from dag_gateway.model.reason import Reason
 from dag_gateway.web.errors import STATUS
@@ -67,6 +69,17 @@ def answered_codes() -> set[str]:
         if any(issubclass(error, family) for family in STATUS if family.__name__ != "StepFailed")
         and not error.__module__.startswith(("dag_gateway.cli", "dag_gateway.clusters", "dag_gateway.simulator"))
     }
+
+
+def metrics() -> list[str]:
+    registry = CollectorRegistry()
+    GitMetrics(registry)
+    return [metric.name for metric in registry.collect()]
+
+
+@pytest.mark.parametrize("metric", metrics())
+def test_every_metric_is_documented(metric: str) -> None:
+    assert re.search(rf"`{metric}(_total)?`", text("operating.md"))
 
 
 NEVER_ANSWERED = {"conflict", "not_found", "unavailable", "helm_unavailable", "folder_replaced"}

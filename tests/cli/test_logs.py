@@ -13,6 +13,8 @@ configure_logs()
 structlog.get_logger("dag_gateway.x").info("from structlog", number=7)
 logging.getLogger("uvicorn.error").info("from uvicorn")
 logging.getLogger("elsewhere").info("too much detail")
+logging.getLogger("dulwich.client").warning("at every fetch")
+logging.getLogger("paramiko.transport").error("Traceback")
 print("still here")
 """
 

@@ -178,3 +178,8 @@ def test_every_setting_is_in_the_schema_with_its_meaning() -> None:
     limits = schema["$defs"]["LimitSettings"]["properties"]
     assert limits["upload"]["description"] == "The compressed archive."
     assert schema["$defs"]["TargetSettings"]["properties"]["timeout"]["type"] == "string"
+
+
+def test_a_missing_placeholder_is_the_only_problem_of_its_section() -> None:
+    text = GOOD.replace("{url: /srv/iac.git}", "{url: 'https://git/iac.git', token: '${env:NOWHERE}'}")
+    assert problems(text) == ["line 6: repositories.iac.token: the environment variable NOWHERE is not set"]

@@ -43,14 +43,16 @@ class Fault:
 @dataclass
 class GitServer:
     """``faults`` are used up one by one, each by the next request to its service; ``requests`` and
-    ``authorizations`` list what came."""
+    ``authorizations`` list what came, over so many ``connections``."""
 
     root: Path
     username: str | None = None
     password: str | None = None
+    token: str | None = None
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+    connections: int = 0
     port: int = 0
 
     def url(self, name: str) -> str:
@@ -58,7 +60,7 @@ class GitServer:
 
     def settings(self, name: str = "iac.git", **other: object) -> RepositorySettings:
         """How a gateway is told to reach one of the repositories."""
-        known = {"url": self.url(name), "username": self.username, "password": self.password}
+        known = {"url": self.url(name), "username": self.username, "password": self.password, "token": self.token}
         return RepositorySettings.model_validate({**known, **other})
 
     def fault_for(self, service: str) -> Fault:
@@ -69,6 +71,8 @@ class GitServer:
         return Fault(service)
 
     def lets_in(self, authorization: str | None) -> bool:
+        if self.token is not None:
+            return authorization == f"Bearer {self.token}"
         if self.username is None:
             return True
         expected = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
@@ -76,9 +80,11 @@ class GitServer:
 
 
 @contextmanager
-def serving_git(root: Path, username: str | None = None, password: str | None = None) -> Iterator[GitServer]:
-    """Serve the bare repositories below ``root``; with ``username`` only to who knows it."""
-    server = GitServer(root, username, password)
+def serving_git(
+    root: Path, username: str | None = None, password: str | None = None, token: str | None = None
+) -> Iterator[GitServer]:
+    """Serve the bare repositories below ``root``; with ``username`` or ``token`` only to who knows it."""
+    server = GitServer(root, username, password, token)
     door = ThreadingHTTPServer(("127.0.0.1", 0), type("Door", (_Door,), {"server_state": server}))
     door.daemon_threads = True
     server.port = door.server_address[1]
@@ -98,6 +104,10 @@ class _Door(BaseHTTPRequestHandler):
     timeout = 30
     wbufsize = -1  # head and body in one packet, or Nagle's algorithm makes every answer wait
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.server_state.connections += 1
 
     def do_GET(self) -> None:
         self._serve(REFS, b"")

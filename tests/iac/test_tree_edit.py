@@ -16,7 +16,7 @@ NAMES = st.text("abc.-_ é", min_size=1, max_size=4).filter(lambda name: name.st
 
 def stored(files: dict[str, bytes]) -> tuple[MemoryObjectStore, ObjectID]:
     store = MemoryObjectStore()
-    edited = replace(store.__getitem__, None, [], files)
+    edited = replace(store.get_raw, None, [], files)
     for obj in edited.objects:
         store.add_object(obj)
     return store, edited.root
@@ -34,15 +34,15 @@ def with_entry(name: bytes, mode: int) -> tuple[MemoryObjectStore, ObjectID]:
 
 def test_a_replaced_folder_holds_exactly_the_new_files_and_its_siblings_are_untouched() -> None:
     store, root = stored({"a/b/old": b"1", "a/b/sub/old": b"2", "a/c/kept": b"3", "kept": b"4"})
-    edited = replace(store.__getitem__, root, path_parts("a/b"), {"new": b"5"})
+    edited = replace(store.get_raw, root, path_parts("a/b"), {"new": b"5"})
     for obj in edited.objects:
         store.add_object(obj)
-    assert files_in(store.__getitem__, edited.root) == {"a/b/new": b"5", "a/c/kept": b"3", "kept": b"4"}
+    assert files_in(store.get_raw, edited.root) == {"a/b/new": b"5", "a/c/kept": b"3", "kept": b"4"}
 
 
 def test_only_what_the_repository_does_not_have_is_handed_out() -> None:
     store, root = stored({"a/b/same": b"same", "a/b/deep/same": b"deep", "a/b/gone": b"1", "a/c/kept": b"3"})
-    edited = replace(store.__getitem__, root, path_parts("a/b"), {"same": b"same", "deep/same": b"deep", "new": b"new"})
+    edited = replace(store.get_raw, root, path_parts("a/b"), {"same": b"same", "deep/same": b"deep", "new": b"new"})
     kinds = sorted(obj.type_name for obj in edited.objects)
     assert kinds == [b"blob", b"tree", b"tree", b"tree"]
     assert edited.root not in store
@@ -51,23 +51,23 @@ def test_only_what_the_repository_does_not_have_is_handed_out() -> None:
 def test_the_same_content_gives_the_same_tree_and_no_objects_at_all() -> None:
     files = {"Chart.yaml": b"name: web\n", "templates/a.yaml": b"a: 1\n"}
     store, root = stored({f"x/{path}": content for path, content in files.items()})
-    edited = replace(store.__getitem__, root, path_parts("x"), files)
+    edited = replace(store.get_raw, root, path_parts("x"), files)
     assert edited.root == root
     assert {obj.id for obj in edited.objects} <= {root}
 
 
 def test_missing_folders_on_the_way_are_made() -> None:
     store, root = stored({"kept": b"1"})
-    edited = replace(store.__getitem__, root, path_parts("a/b/c"), {"new": b"2"})
+    edited = replace(store.get_raw, root, path_parts("a/b/c"), {"new": b"2"})
     for obj in edited.objects:
         store.add_object(obj)
-    assert files_in(store.__getitem__, edited.root) == {"a/b/c/new": b"2", "kept": b"1"}
+    assert files_in(store.get_raw, edited.root) == {"a/b/c/new": b"2", "kept": b"1"}
 
 
 def test_the_trees_of_the_repository_are_never_changed_in_place() -> None:
     store, root = stored({"a/kept": b"1"})
     before = store[root].as_raw_string()
-    replace(store.__getitem__, root, path_parts("b"), {"new": b"2"})
+    replace(store.get_raw, root, path_parts("b"), {"new": b"2"})
     assert store[root].as_raw_string() == before
 
 
@@ -76,14 +76,14 @@ def test_the_trees_of_the_repository_are_never_changed_in_place() -> None:
 def test_what_is_written_is_read_back(files: dict[str, bytes]) -> None:
     store = MemoryObjectStore()
     try:
-        edited = replace(store.__getitem__, None, path_parts("x"), files)
+        edited = replace(store.get_raw, None, path_parts("x"), files)
     except PathRefused:
         assert any(path.startswith(f"{other}/") for path in files for other in files)
         return
     for obj in edited.objects:
         obj.check()
         store.add_object(obj)
-    assert files_in(store.__getitem__, edited.folder) == files
+    assert files_in(store.get_raw, edited.folder) == files
 
 
 @pytest.mark.parametrize(
@@ -124,25 +124,25 @@ def test_a_path_that_leaves_the_repository_is_refused_and_its_part_named(path: s
 def test_a_path_leads_through_folders_only(mode: int, what: str, path: str) -> None:
     store, root = with_entry(b"x", mode)
     with pytest.raises(PathRefused, match=f"'way/x' in the repository is {what}; a path leads through folders only"):
-        replace(store.__getitem__, root, path_parts(path), {"new": b"1"})
+        replace(store.get_raw, root, path_parts(path), {"new": b"1"})
 
 
 def test_a_name_that_is_file_and_folder_at_once_is_refused() -> None:
     with pytest.raises(PathRefused, match="'a/b' can not be stored: a part of it is also the name of a file"):
-        replace(MemoryObjectStore().__getitem__, None, [], {"a": b"1", "a/b": b"2"})
+        replace(MemoryObjectStore().get_raw, None, [], {"a": b"1", "a/b": b"2"})
     with pytest.raises(PathRefused, match="'a' can not be stored: it is also the name of a folder"):
-        replace(MemoryObjectStore().__getitem__, None, [], {"a/b": b"2", "a": b"1"})
+        replace(MemoryObjectStore().get_raw, None, [], {"a/b": b"2", "a": b"1"})
 
 
 def test_links_and_submodules_in_a_folder_are_no_files() -> None:
     for mode in (stat.S_IFLNK, S_IFGITLINK):
         store, root = with_entry(b"x", mode)
-        assert files_in(store.__getitem__, root) == {}
+        assert files_in(store.get_raw, root) == {}
 
 
 def test_nothing_is_at_a_path_that_does_not_exist() -> None:
     store, root = stored({"a/b/c": b"1"})
-    assert entry_at(store.__getitem__, root, path_parts("a/x/y")) is None
+    assert entry_at(store.get_raw, root, path_parts("a/x/y")) is None
 
 
 def test_a_tree_id_that_names_a_file_is_an_unknown_tree() -> None:
@@ -150,4 +150,4 @@ def test_a_tree_id_that_names_a_file_is_an_unknown_tree() -> None:
     blob = Blob.from_string(b"no tree")
     store.add_object(blob)
     with pytest.raises(KeyError):
-        entry_at(store.__getitem__, blob.id, path_parts("a"))
+        entry_at(store.get_raw, blob.id, path_parts("a"))
