@@ -72,13 +72,16 @@ async def _versions(deployment: Deployment, chart: Chart, tools: Tools) -> Versi
     return Versions(plain, unique, taken=other or plain in live, foreign=foreign)
 
 
-def edit(deployment: Deployment, chart: Chart, versions: Versions, folder: Folder | None) -> Edit | None:
-    """What to write over ``folder``; None when the same content is there already."""
-    taken = versions.taken
-    if folder is not None:
-        if any(folder.files == stamp(chart.files, version) for version in versions.ours):
-            return None
-        taken = taken or versions.plain in _version_of(folder.files)
+def edit(deployment: Deployment, chart: Chart, versions: Versions, folder: Folder | None) -> Edit:
+    """What to write over ``folder``: the very same when the content is there already under a version that is ours.
+
+    A link is no content of ours: Helm follows it, so its chart is another one.
+    """
+    files = folder.files if folder else {}
+    for version in versions.ours if folder and folder.plain else ():
+        if files == stamp(chart.files, version):
+            return Edit(files, _message(deployment))
+    taken = versions.taken or versions.plain in _version_of(files)
     return Edit(stamp(chart.files, versions.unique if taken else versions.plain), _message(deployment))
 
 

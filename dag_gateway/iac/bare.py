@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from dulwich.objects import Commit, ObjectID
+from dulwich.objects import Commit, ObjectID, ShaFile
 from dulwich.repo import Repo
 
 from .change import Folder
 from .commit import branch_ref, make_commit
-from .tree import entry_at, files_in, path_parts, replace
+from .reader import Reader
+from .tree import folder_at, path_parts, replace
 
 _AUTHOR = b"DAG Gateway <dag-gateway@localhost>"
 _README = b"# Infrastructure as code\n\nWhat should run, one folder per environment.\n"
@@ -23,10 +24,13 @@ def create_bare(path: Path, branch: str = "main", files: Mapping[str, bytes] | N
     """
     path.mkdir(parents=True)
     with closing(Repo.init_bare(path, default_branch=branch.encode())) as repo:
-        edited = replace(repo.object_store.get_raw, None, [], {"README.md": _README} if files is None else files)
+        edited = replace(
+            Reader(repo.object_store.get_raw), None, [], {"README.md": _README} if files is None else files
+        )
         commit = make_commit(edited.root, [], "First commit", _AUTHOR, int(time.time()))
-        for obj in (*edited.objects, commit):
-            repo.object_store.add_object(obj)
+        for new in edited.objects:
+            repo.object_store.add_object(ShaFile.from_raw_string(new.kind, new.content))
+        repo.object_store.add_object(commit)
         repo.refs[branch_ref(branch)] = commit.id
         return commit.id.decode()
 
@@ -41,9 +45,8 @@ def tip(path: Path, branch: str) -> str | None:
 def read_folder(path: Path, commit: str, folder: str) -> Folder | None:
     """The folder as it is at ``commit``; None when there is none. Raises KeyError for an unknown commit."""
     with closing(Repo(path)) as repo:
-        read = repo.object_store.get_raw
+        reader = Reader(repo.object_store.get_raw)
         found = repo.object_store[ObjectID(commit.encode())]
         if not isinstance(found, Commit):
             raise KeyError(commit)
-        entry = entry_at(read, found.tree, path_parts(folder))
-        return Folder(commit, entry[1].decode(), files_in(read, entry[1])) if entry else None
+        return folder_at(reader, found.id, found.tree, path_parts(folder))

@@ -95,6 +95,10 @@ class Border:
     def rejected(self, why: str) -> PushRefused:
         return PushRefused(f"the IaC repository {self._name!r} rejected the push: {self.words(why)}")
 
+    def closed(self, why: str) -> StepFailed:
+        """Like ``rejected``, where another push would fare no better."""
+        return StepFailed(Reason.PUSH_REJECTED, self.rejected(why).message)
+
     def require_bare(self, path: Path) -> None:
         """Moving a branch under a checked-out worktree would make its next commit undo the deployment."""
         if (path / ".git").exists():
@@ -102,6 +106,13 @@ class Border:
                 Reason.CONFIG_ERROR,
                 f"the IaC repository {self._name!r} has a worktree; use a bare repository (git clone --bare)",
             )
+
+    def no_branch(self, ref: bytes) -> StepFailed:
+        name = ref.decode(errors="replace").removeprefix("refs/heads/")
+        return StepFailed(
+            Reason.CONFIG_ERROR,
+            f"the IaC repository {self._name!r} has no branch {name!r}: create it, or name another one",
+        )
 
     def _of_status(self, error: HttpStatus) -> RemoteUnavailable | StepFailed:
         said = f" ({self.words(error.text)})" if error.text else ""

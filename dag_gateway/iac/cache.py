@@ -25,7 +25,7 @@ from dulwich.pack import PackData, PackInflater
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from .tree import Raw
+from .reader import New, Raw
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -161,6 +161,11 @@ class Objects:
         self._life = life
         self._generation = life.generation
 
+    @property
+    def generation(self) -> int:
+        """Which life of the cache this is: each begins with a history as short as can be."""
+        return self._generation
+
     @cached_property
     def cut(self) -> frozenset[ObjectID]:
         """The commits that the shallow history leaves out: the parents of those where it ends."""
@@ -199,12 +204,12 @@ class Objects:
     def _parents(self, sha: ObjectID) -> list[ObjectID]:
         return [parent for parent in self.commit(sha).parents if parent not in self.cut]
 
-    def add(self, objects: Iterable[ShaFile]) -> None:
+    def add(self, objects: Iterable[New]) -> None:
         """Keep loose objects; the order is kept too, so a commit comes last and proves that the rest is there."""
         with self._writing():
-            for obj in objects:
-                self._repo.object_store.add_object(obj)
-                self._life.size += _on_disk(obj.raw_length())
+            for new in objects:
+                self._repo.object_store.add_object(ShaFile.from_raw_string(new.kind, new.content, new.id))
+                self._life.size += _on_disk(len(new.content))
 
     def add_pack(self, pack: IO[bytes], size: int) -> None:
         """Keep what a fetch brought, ``size`` bytes. What is small becomes loose objects, as git does it: every access
@@ -218,18 +223,20 @@ class Objects:
                 self.add(self._unpacked(pack, size))
 
     def _keep_pack(self, pack: IO[bytes], size: int) -> None:
+        """Without the lock: a large one takes seconds to be indexed, and gets its name when it is complete."""
+        self._repo.object_store.add_thin_pack(pack.read, None)
         with self._writing():
-            self._repo.object_store.add_thin_pack(pack.read, None)
             self._life.size += size
 
-    def _unpacked(self, pack: IO[bytes], size: int) -> list[ShaFile]:
+    def _unpacked(self, pack: IO[bytes], size: int) -> list[New]:
         """Commits last and the oldest first: a server sends the newest first."""
         store = self._repo.object_store
         with closing(PackData.from_file(pack, DEFAULT_OBJECT_FORMAT, size)) as data:
             data.check()
             found = list(PackInflater.for_pack_data(data, resolve_ext_ref=store.get_raw))
-        commits = [obj for obj in found if isinstance(obj, Commit)]
-        return [obj for obj in found if not isinstance(obj, Commit)] + sorted(commits, key=lambda one: one.commit_time)
+        commits = sorted((one for one in found if isinstance(one, Commit)), key=lambda one: one.commit_time)
+        in_order = [*(one for one in found if not isinstance(one, Commit)), *commits]
+        return [New(one.id, one.type_num, one.as_raw_string()) for one in in_order]
 
     def shorten(self, ends: set[ObjectID]) -> None:
         """The history that is about to be added ends at these commits."""

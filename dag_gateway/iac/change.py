@@ -11,12 +11,13 @@ class Folder:
     """What is at a path at a commit.
 
     ``commit`` and ``tree`` are hexadecimal git ids; ``files`` are relative POSIX paths and contents, without symbolic
-    links and submodules.
+    links and submodules. ``plain`` is False when there are such, or files with a mode of their own.
     """
 
     commit: str
     tree: str
     files: Mapping[str, bytes]
+    plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class Change:
     """One deployment's wish for one path.
 
     ``build`` is pure and runs in a thread. It is given what is there now (None: nothing) and says what should be;
-    after each lost race it is asked again. None leaves everything as it is.
+    after each lost race it is asked again.
     """
 
     deployment_id: str
     path: str
-    build: Callable[[Folder | None], Edit | None]
+    build: Callable[[Folder | None], Edit]
 
 
 @dataclass(frozen=True, slots=True)

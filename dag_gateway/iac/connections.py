@@ -3,6 +3,7 @@
 import io
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -17,6 +18,12 @@ _LONGEST_TEXT = 4000
 _CONNECTIONS = 4
 _IN_MEMORY = 16 * 1024**2
 _PIECE = 2**16
+_FETCH = "/git-upload-pack"
+_LARGEST_LIST = 64 * 1024**2
+"""A list of refs; half a million of them."""
+_LARGEST_PACK = 2 * 1024**3
+"""GitHub takes no larger push either."""
+TIMES_FOR_A_PACK = 10
 _PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str | None, str | None, int | None]
@@ -45,7 +52,9 @@ class Bearer:
 
 
 def open_pool(url: str, timeout: float, token: SecretStr | None = None) -> "RemotePool":
-    """Connections to ``url``, through the proxy that the environment names. ``timeout`` is for one socket operation.
+    """Connections to ``url``, through the proxy that the environment names.
+
+    ``timeout`` is for one socket operation, and for a whole answer, but ten times that for a pack that is fetched.
 
     ``token`` is sent as a bearer token to the origin of ``url`` and nowhere else.
     """
@@ -53,6 +62,7 @@ def open_pool(url: str, timeout: float, token: SecretStr | None = None) -> "Remo
         None, pool_manager_cls=_Pool, proxy_manager_cls=_ProxyPool, base_url=url, timeout=timeout
     )
     pool = cast("RemotePool", made)  # one of the two classes; the third is for callbacks that nobody asked for
+    pool.timeout = timeout
     pool.connection_pool_kw["maxsize"] = _CONNECTIONS
     pool.connection_pool_kw["retries"] = Retry(connect=0, read=0, other=0, status=0, redirect=3)
     if token:
@@ -70,6 +80,7 @@ class RemotePool(PoolManager):
     """Raises HttpStatus for every error status. Who meets any trouble calls ``capabilities.forget``."""
 
     bearer: Bearer | None = None
+    timeout: float
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
@@ -84,9 +95,10 @@ class RemotePool(PoolManager):
         response = super().urlopen(method, url, redirect=redirect, headers=sent, **kw)
         if response.status >= 400:
             raise HttpStatus(response.status, _text(response))
+        ends = time.monotonic() + self.timeout * (TIMES_FOR_A_PACK if url.endswith(_FETCH) else 1)
         if method != "GET":
-            return _complete(response)
-        answer = _read(response)
+            return _complete(response, ends)
+        answer = _read(response, ends)
         self.capabilities.note(method, url, headers, answer)
         return _response(answer)
 
@@ -108,11 +120,11 @@ def _text(response: BaseHTTPResponse) -> str:
         response.close()
 
 
-def _complete(response: BaseHTTPResponse) -> HTTPResponse:
+def _complete(response: BaseHTTPResponse, ends: float) -> HTTPResponse:
     """The whole answer, here; dulwich leaves its end unread, and every push would open a connection of its own."""
     body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 (the answer closes it)
     try:
-        for piece in response.stream(_PIECE, decode_content=False):
+        for piece in _pieces(response, ends, _LARGEST_PACK):
             body.write(piece)
     except BaseException:
         body.close()
@@ -127,10 +139,21 @@ def _complete(response: BaseHTTPResponse) -> HTTPResponse:
     )
 
 
-def _read(response: BaseHTTPResponse) -> Advertisement:
-    """Read an answer to its end: dulwich stops before, and the connection could not be used again."""
-    body = response.read(decode_content=False)
+def _read(response: BaseHTTPResponse, ends: float) -> Advertisement:
+    body = b"".join(_pieces(response, ends, _LARGEST_LIST))
     return Advertisement(response.status, response.url, response.headers, body, time.monotonic())
+
+
+def _pieces(response: BaseHTTPResponse, ends: float, most: int) -> Iterator[bytes]:
+    """A remote that sends a little now and then, such as git while a hook is at work, must not hold us for ever."""
+    while piece := response.read1(_PIECE, decode_content=False):
+        most -= len(piece)
+        late = time.monotonic() > ends
+        if late or most < 0:
+            response.close()
+            raise TimeoutError("no complete answer in time") if late else ValueError("the answer is too large")
+        yield piece
+    response.release_conn()
 
 
 def _response(answer: Advertisement) -> HTTPResponse:

@@ -11,8 +11,10 @@ from typing import Self
 from dulwich.objects import Commit, ObjectID
 
 from .commit import deployment_of
-from .tree import Entry, PathRefused, Read, entry_at
+from .reader import Entry, Raw, Reader
+from .tree import PathRefused, entry_at
 
+Read = Callable[[ObjectID], Raw]
 ReadCommit = Callable[[ObjectID], Commit]
 Stop = Callable[[ObjectID], bool]
 
@@ -63,12 +65,13 @@ def recent(read: ReadCommit, tip: ObjectID, limit: int, stop: Stop = lambda _: F
 
 def descends(read: ReadCommit, commit: ObjectID, ancestor: ObjectID, cut: Container[ObjectID] = ()) -> bool | None:
     """Whether ``ancestor`` is ``commit`` or behind it; None when the history that is here is too short to tell."""
-    complete = True
+    count, complete = 0, True
     for found in recent(read, commit, LINEAGE, cut.__contains__):
         if found.id == ancestor:
             return True
+        count += 1
         complete = complete and not any(parent in cut for parent in found.parents)
-    return False if complete else None
+    return False if complete and count < LINEAGE else None
 
 
 def introduced(
@@ -112,7 +115,7 @@ def replaced_by(
 def _folder(read: Read, root: ObjectID, parts: list[bytes]) -> Entry | None:
     """None when there is no folder at the path."""
     try:
-        return entry_at(read, root, parts)
+        return entry_at(Reader(read), root, parts)
     except PathRefused:
         return None
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -23,6 +25,7 @@ from .repository import Repository
 from .threads import Threads
 from .writer import Writer
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _READERS = 4
@@ -53,6 +56,8 @@ class Iac:
         self._threads = {name: Threads(f"git-{name}", _READERS) for name in repositories}
         self._push_threads = {name: Threads(f"git-{name}-push", _WRITERS) for name in repositories}
         self._writers: dict[tuple[str, str | None], Writer] = {}
+        self._renewals: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,8 +65,12 @@ class Iac:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Wait for what is under way; a silent remote holds it up for its ``timeout`` at most."""
+        """Wait for the operations that are under way in the threads, each of which is bounded."""
+        self._closed = True
+        for renewal in self._renewals.values():
+            renewal.cancel()
         await asyncio.gather(*(writer.aclose() for writer in self._writers.values()))
+        await asyncio.gather(*self._renewals.values(), return_exceptions=True)
         threads = [*self._threads.values(), *self._push_threads.values()]
         await asyncio.gather(*(one.aclose() for one in threads))
         for repository in self._repositories.values():
@@ -73,8 +82,9 @@ class Iac:
         ``branch`` None is the one of the settings, or else the remote's HEAD. Changes of one branch are published in
         the order of the calls; those that wait at the same time share a push. Raises StepFailed: ``config_error``,
         ``push_rejected``, ``unreachable`` when the remote did not answer until ``deadline``, ``timeout`` when others
-        were faster until then. Raises FolderMissing when ``build`` leaves as it is what is not there.
+        were faster until then. Raises what ``build`` raises.
         """
+        self._check_open()
         return await self._writer(repository, branch).publish(change, deadline)
 
     async def find(self, repository: str, branch: str | None, change: Change) -> Published | None:
@@ -106,6 +116,7 @@ class Iac:
 
     async def _ask(self, repository: str, question: Callable[[], T]) -> T:
         """The answer of the remote within its timeout. Raises RemoteUnavailable, and what ``question`` raises."""
+        self._check_open()
         try:
             async with asyncio.timeout(self._settings[repository].timeout):
                 return await self._threads[repository].run(question)
@@ -113,6 +124,24 @@ class Iac:
             raise RemoteUnavailable(error.message) from error
         except TimeoutError as error:
             raise RemoteUnavailable(f"the IaC repository {repository!r} did not answer in time") from error
+        finally:
+            self._tidy(repository)
+
+    def _tidy(self, repository: str) -> None:
+        """Beside the work: the old cache serves until the new one is there."""
+        renewal = self._renewals.get(repository)
+        if self._repositories[repository].overgrown and (renewal is None or renewal.done()) and not self._closed:
+            self._renewals[repository] = asyncio.create_task(self._renew(repository), name=f"git-{repository}-cache")
+
+    async def _renew(self, repository: str) -> None:
+        try:
+            await self._push_threads[repository].run(self._repositories[repository].renew)
+        except (RemoteUnavailable, StepFailed) as error:
+            log.warning("the cache of the IaC repository %r stays large: %s", repository, error)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RemoteUnavailable("the gateway is about to end")
 
     def commit_url(self, repository: str, commit: str) -> str | None:
         """Where people look at a commit; None for a local repository without a ``commit_url`` of its own."""
@@ -135,7 +164,9 @@ class Iac:
         known = self._known(repository)
         key = (repository, self._branch(repository, branch))
         if key not in self._writers:
-            self._writers[key] = Writer(*key, known, self._push_threads[repository], self._clock)
+            self._writers[key] = Writer(
+                *key, known, self._push_threads[repository], self._clock, partial(self._tidy, repository)
+            )
         return self._writers[key]
 
 

@@ -14,7 +14,14 @@ _LONGEST = 1000
 _RACE = re.compile(
     r"non-fast-forward|fetch first|stale info|cannot lock ref|failed to (?:update|lock) ref|failed to lock"
     r"|incorrect old value provided|reference already exists|is at [0-9a-f]{7,64} but expected"
-    r"|unable to (?:set|lock)|unable to create '[^']*\.lock'",
+    r"|unable to (?:set|lock)|unable to create '[^']*\.lock'"
+    r"|already (?:been )?(?:updated|locked)|lock failure|expected object|refresh and try again",
+    re.IGNORECASE,
+)
+# GitHub, GitLab, Gitea and Forgejo, Bitbucket: no other commit would be taken either.
+_CLOSED_BRANCH = re.compile(
+    r"protected branch|branch is protected|not allowed to push|permission (?:to \S+ )?denied|access denied|read[- ]only"
+    r"|no write access",
     re.IGNORECASE,
 )
 _PROGRESS = re.compile(r"\d+% \(|^Total \d+|^Unpacking objects|^Resolving deltas|^Checking connectivity")
@@ -27,6 +34,11 @@ class Refusal(Enum):
 
     RACE = "race"
     PERMANENT = "permanent"
+
+
+def is_closed(text: str) -> bool:
+    """Whether the words of a remote speak of the branch or of who pushes, and not of what is pushed."""
+    return bool(_CLOSED_BRANCH.search(text))
 
 
 class Race(GatewayError):

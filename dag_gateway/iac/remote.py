@@ -1,15 +1,15 @@
 """The remote repository: fetch one branch, push commits to it; what goes wrong there is told in words of our own."""
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dulwich.client import FetchPackResult, GitClient, HttpGitClient
 from dulwich.errors import GitProtocolError
 from dulwich.object_store import ObjectStoreGraphWalker
-from dulwich.objects import ZERO_SHA, ObjectID, ShaFile
-from dulwich.pack import UnpackedObject, pack_objects_to_data
+from dulwich.objects import ZERO_SHA, ObjectID, hex_to_sha
+from dulwich.pack import UnpackedObject
 from dulwich.refs import HEADREF, Ref
 
 from dag_gateway.clock import Clock
@@ -21,7 +21,8 @@ from .commit import branch_ref
 from .history import HISTORY, LINEAGE
 from .local import push_locally
 from .metrics import GitMetrics
-from .refusal import Race, Refusal, classify, remote_lines
+from .reader import New
+from .refusal import Race, Refusal, classify, is_closed, remote_lines
 from .transport import LocalTransport, open_transport
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Remote:
         cut. Raises RemoteUnavailable, or StepFailed where trying again can not help.
         """
         source = branch_ref(branch) if branch else HEADREF
-        depth = LINEAGE if deeper else None if objects.heads else HISTORY
+        begun = source in objects.heads if branch else bool(objects.heads)
+        depth = LINEAGE if deeper else None if begun else HISTORY
         wants = _Branch(objects, source, again=deeper)
         with self._metrics.fetching():
             found = self._fetch(objects, wants, objects.walker(), depth, [HEADREF, source])
@@ -69,6 +71,16 @@ class Remote:
         if tip.commit:
             objects.remember(tip.ref, tip.commit)
         return tip
+
+    def require_empty(self, ref: Ref) -> None:
+        """Before the first commit of a branch. One that went away must not come back with nothing but one folder in it:
+        what follows the repository would remove all the rest. Raises StepFailed unless the remote has no refs at all.
+        """
+        with self._border.crossed(), self._transport.client() as client:
+            refs = client.get_refs(self._transport.path).refs
+            self._require_git(client)
+        if any(refs.values()):
+            raise self._border.no_branch(ref)
 
     def fetch_objects(self, objects: Objects, wanted: Collection[ObjectID]) -> None:
         """Bring single objects into the cache, such as files that a fetch left out. Raises as ``fetch``."""
@@ -121,7 +133,7 @@ class Remote:
         self._shallow = False
         return self._ask(client, wants, walker, keep, None, prefixes)
 
-    def push(self, tip: Tip, commits: Sequence[ObjectID], objects: Iterable[ShaFile]) -> None:
+    def push(self, tip: Tip, commits: Sequence[ObjectID], objects: Collection[New]) -> None:
         """Move the branch from ``tip`` to the last of ``commits``; ``objects`` are exactly what the remote lacks.
 
         Raises Race when the branch is not (or no longer) where ``tip`` says; RemoteUnavailable when it did not
@@ -130,11 +142,11 @@ class Remote:
         """
         with self._metrics.pushing(len(commits)), self._border.crossed():
             if isinstance(self._transport, LocalTransport):
-                push_locally(self._transport.folder, tip.ref, tip.commit, commits[-1], list(objects))
+                push_locally(self._transport.folder, tip.ref, tip.commit, commits[-1], objects)
             else:
-                self._push_over_the_wire(tip, commits[-1], list(objects))
+                self._push_over_the_wire(tip, commits[-1], objects)
 
-    def _push_over_the_wire(self, tip: Tip, commit: ObjectID, objects: Sequence[ShaFile]) -> None:
+    def _push_over_the_wire(self, tip: Tip, commit: ObjectID, objects: Collection[New]) -> None:
         said: list[bytes] = []
         with self._transport.client() as client:
             path = self._transport.path
@@ -155,7 +167,8 @@ class Remote:
             return
         if classify(refused) is Refusal.RACE:
             raise Race(self._border.words(refused))
-        raise self._border.rejected(f"{refused}\n{hooks}" if hooks else refused)
+        said = f"{refused}\n{hooks}" if hooks else refused
+        raise self._border.closed(said) if is_closed(said) else self._border.rejected(said)
 
 
 class _Branch:
@@ -187,7 +200,7 @@ def _from(tip: Tip, commit: ObjectID) -> Callable[[dict[Ref, ObjectID]], dict[Re
     return update
 
 
-def _exactly(objects: Sequence[ShaFile]) -> "GeneratePackDataFunc":
+def _exactly(objects: Collection[New]) -> "GeneratePackDataFunc":
     def pack(
         have: Set[ObjectID],
         want: Set[ObjectID],
@@ -195,6 +208,10 @@ def _exactly(objects: Sequence[ShaFile]) -> "GeneratePackDataFunc":
         ofs_delta: bool = False,
         progress: Callable[[bytes], None] | None = None,
     ) -> tuple[int, Iterator[UnpackedObject]]:
-        return pack_objects_to_data(objects, ofs_delta=ofs_delta)
+        return len(objects), map(_packed, objects)
 
     return pack
+
+
+def _packed(new: New) -> UnpackedObject:
+    return UnpackedObject(new.kind, decomp_chunks=[new.content], sha=hex_to_sha(new.id))

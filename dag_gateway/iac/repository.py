@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
 from typing import TypeVar
 
 from dulwich.objects import ObjectID
@@ -17,8 +16,9 @@ from .change import Change, Folder, FolderMissing, FolderReplaced, Published, Re
 from .commit import deployment_of, identity
 from .history import Deployments, descends, replaced_by
 from .metrics import GitMetrics
+from .reader import Reader
 from .remote import Remote, Tip
-from .tree import PathRefused, Read, blobs_in, entry_at, files_in, path_parts
+from .tree import PathRefused, blobs_in, entry_at, folder_at, path_parts
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ class Repository:
         self._saver = ThreadPoolExecutor(1, f"git-{name}-save")
         self._tips: dict[str | None, Tip] = {}
         self._deployments: dict[str | None, Deployments] = {}
+        self._deep: set[tuple[int, str | None]] = set()
 
     def close(self) -> None:
         """Close the connections to the remote. Nothing may be under way any more."""
@@ -76,7 +77,7 @@ class Repository:
             tip = self._fetch(objects, branch)
             found = self._folder(objects, tip.commit, parts) if tip.commit else None
             if found is None:
-                raise self._missing(path)
+                raise FolderMissing(f"there is nothing at {path!r} in the IaC repository {self._name!r}")
             return found
 
         return self._sound(read)
@@ -133,13 +134,14 @@ class Repository:
     ) -> list[Outcome]:
         """On a tip that may be out of date only a push counts, because the remote checks the tip then; that there is
         nothing to push, or that it can not be done, must be seen on the tip of now."""
-        usable = known is not None and (known.commit is None or objects.has(known.commit))
-        if known and usable:
+        if known and known.commit and objects.has(known.commit):
             chain, outcomes = self._plan(objects, branch, changes, known)
             if chain.commits:
                 self._push(objects, branch, known, chain)
                 return outcomes
         tip = self._fetch(objects, branch)
+        if tip.commit is None:
+            self._remote.require_empty(tip.ref)
         chain, outcomes = self._plan(objects, branch, changes, tip)
         if chain.commits:
             self._push(objects, branch, tip, chain)
@@ -148,11 +150,18 @@ class Repository:
     def _plan(
         self, objects: Objects, branch: str | None, changes: Sequence[Change], tip: Tip
     ) -> tuple[Chain, list[Outcome]]:
-        once = cache(objects.read)
+        reader = Reader(objects.read)
+        history = self._history(objects, branch, tip)
         if tip.commit:
-            self._need_files(objects, once, tip.commit, [change.path for change in changes])
+            done = [
+                (history.commits[one.deployment_id], one.path)
+                for one in changes
+                if one.deployment_id in history.commits
+            ]
+            places = [(tip.commit, change.path) for change in changes]
+            self._need_files(objects, reader, [*done, *places])
         signature = Signature(self._author, int(self._clock.now().timestamp()))
-        chain = Chain(objects, once, tip.commit, self._history(objects, branch, tip), signature)
+        chain = Chain(objects, reader, tip.commit, history, signature)
         return chain, [self._outcome(chain, change) for change in changes]
 
     def _outcome(self, chain: Chain, change: Change) -> Outcome:
@@ -160,8 +169,6 @@ class Repository:
             return chain.add(change)
         except PathRefused as error:
             return StepFailed(Reason.CONFIG_ERROR, error.message)
-        except FolderMissing:
-            return self._missing(change.path)
         except CacheBroken:
             raise
         except Exception as error:  # whatever is wrong with one change, the others have nothing to do with it
@@ -185,38 +192,46 @@ class Repository:
         return known
 
     def _descends(self, objects: Objects, branch: str | None, commit: ObjectID, ancestor: ObjectID) -> bool:
+        """A commit from before ours is the ordinary case while a cluster is behind, and not worth a longer history."""
         if not objects.has(commit):
             self._fetch(objects, branch)
         if not objects.has(commit):
             return False
         known = descends(objects.commit, commit, ancestor, objects.cut)
-        if known is None:
-            self._remote.fetch(objects, branch, deeper=True)
+        if known is None and not self._comes_before(objects, commit, ancestor) and self._deepened(objects, branch):
             known = descends(objects.commit, commit, ancestor, objects.cut)
         return bool(known)
 
+    def _comes_before(self, objects: Objects, commit: ObjectID, other: ObjectID) -> bool:
+        return objects.has(other) and bool(descends(objects.commit, other, commit, objects.cut))
+
+    def _deepened(self, objects: Objects, branch: str | None) -> bool:
+        """Whether a longer history was fetched now; once in the life of a cache is enough."""
+        key = (objects.generation, branch)
+        if key in self._deep:
+            return False
+        self._remote.fetch(objects, branch, deeper=True)
+        self._deep.add(key)
+        return True
+
     def _folder(self, objects: Objects, commit: ObjectID, parts: list[bytes]) -> Folder | None:
-        once = cache(objects.read)
-        self._need_files(objects, once, commit, [b"/".join(parts).decode()])
-        entry = entry_at(once, objects.commit(commit).tree, parts)
-        return Folder(commit.decode(), entry[1].decode(), files_in(once, entry[1])) if entry else None
+        reader = Reader(objects.read)
+        self._need_files(objects, reader, [(commit, b"/".join(parts).decode())])
+        return folder_at(reader, commit, objects.commit(commit).tree, parts)
 
-    def _missing(self, path: str) -> FolderMissing:
-        return FolderMissing(f"there is nothing at {path!r} in the IaC repository {self._name!r}")
-
-    def _need_files(self, objects: Objects, read: Read, commit: ObjectID, paths: Sequence[str]) -> None:
-        """Fetch what a fetch without files has left out of these folders, all in one question."""
-        root = objects.commit(commit).tree
-        wanted = {blob for path in set(paths) for blob in _blobs_at(read, root, path) if not objects.has(blob)}
+    def _need_files(self, objects: Objects, reader: Reader, places: Sequence[tuple[ObjectID, str]]) -> None:
+        """Fetch what a fetch without files has left out of these folders of these commits, all in one question."""
+        folders = {(objects.commit(commit).tree, path) for commit, path in set(places)}
+        wanted = {blob for root, path in folders for blob in _blobs_at(reader, root, path) if not objects.has(blob)}
         if wanted:
             self._remote.fetch_objects(objects, sorted(wanted))
 
 
-def _blobs_at(read: Read, root: ObjectID, path: str) -> Iterator[ObjectID]:
+def _blobs_at(reader: Reader, root: ObjectID, path: str) -> Iterator[ObjectID]:
     """Nothing where no folder is: who asks for it is told by others."""
     try:
-        entry = entry_at(read, root, path_parts(path))
+        entry = entry_at(reader, root, path_parts(path))
     except PathRefused:
         return
     if entry:
-        yield from blobs_in(read, entry[1]).values()
+        yield from blobs_in(reader, entry[1]).values()

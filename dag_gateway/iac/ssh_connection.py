@@ -10,6 +10,7 @@ import paramiko
 from dag_gateway.config import SshRemote
 from dag_gateway.errors import GatewayError
 
+from .connections import TIMES_FOR_A_PACK
 from .ssh_login import login
 
 _PROTOCOL_2 = "version=2"
@@ -38,6 +39,9 @@ class SshConnection:
         """
         link, channel = self._started(command, version_2=version_2)
         usable = False
+        # git sends signs of life while a hook is at work; they must not hold us for ever.
+        overdue = threading.Timer(self._remote.timeout * (TIMES_FOR_A_PACK if version_2 else 1), channel.close)
+        overdue.start()
         try:
             yield channel
             usable = True
@@ -45,6 +49,7 @@ class SshConnection:
             usable = True
             raise
         finally:
+            overdue.cancel()
             channel.close()
             self._give_back(link, usable=usable)
 

@@ -1,29 +1,24 @@
 """The tree edit: replace one folder of a git tree and rewrite only the trees on the way to it."""
 
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dulwich.index import validate_path_element_hfs, validate_path_element_ntfs
-from dulwich.objects import S_IFGITLINK, Blob, ObjectID, ShaFile, Tree, parse_tree, serialize_tree, sorted_tree_items
+from dulwich.objects import S_IFGITLINK, Blob, ObjectID, Tree, hex_to_sha, serialize_tree, sorted_tree_items
 
 from dag_gateway.errors import Invalid
+
+from .change import Folder
+from .reader import Entry, New, Reader, new_object
 
 FOLDER = stat.S_IFDIR
 FILE = stat.S_IFREG | 0o644
 
-_ID_BYTES = 20
-_AROUND_NAME = 2
-"""The space before the name and the zero after it."""
+_AROUND = 22
+"""Of an entry: the space, the zero and the 20 bytes of the id."""
 _KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFREG: "a file", S_IFGITLINK: "a submodule"}
 
-Raw = tuple[int, bytes]
-"""The type number of an object in git's own count, and its content."""
-
-Read = Callable[[ObjectID], Raw]
-"""Raises KeyError for an unknown object. Plain bytes: the library's objects take their content apart at once."""
-
-Entry = tuple[int, ObjectID]
 Nested = dict[bytes, "Nested | bytes"]
 
 
@@ -39,7 +34,7 @@ class Edited:
 
     root: ObjectID
     folder: ObjectID
-    objects: tuple[ShaFile, ...]
+    objects: tuple[New, ...]
 
 
 def path_parts(path: str) -> list[bytes]:
@@ -54,12 +49,12 @@ def path_parts(path: str) -> list[bytes]:
     return [part.encode() for part in parts]
 
 
-def entry_at(read: Read, root: ObjectID, parts: list[bytes]) -> Entry | None:
+def entry_at(reader: Reader, root: ObjectID, parts: list[bytes]) -> Entry | None:
     """Mode and id of what is at the path; None when nothing is. Raises PathRefused as ``replace`` does."""
     entry: Entry = (FOLDER, root)
     for depth, part in enumerate(parts):
         _only_folder(entry, parts[:depth])
-        below = _entry(_content(read, entry[1]), part)
+        below = reader.entries(entry[1]).get(part)
         if below is None:
             return None
         entry = below
@@ -67,29 +62,38 @@ def entry_at(read: Read, root: ObjectID, parts: list[bytes]) -> Entry | None:
     return entry
 
 
-def files_in(read: Read, folder: ObjectID) -> dict[str, bytes]:
+def folder_at(reader: Reader, commit: ObjectID, root: ObjectID, parts: list[bytes]) -> Folder | None:
+    """What is at the path in ``root``, the tree of ``commit``; None when nothing is. Raises as ``entry_at``."""
+    entry = entry_at(reader, root, parts)
+    if entry is None:
+        return None
+    plain = all(mode in (FILE, FOLDER) for _, mode, _ in _walk(reader, entry[1]))
+    return Folder(commit.decode(), entry[1].decode(), files_in(reader, entry[1]), plain)
+
+
+def files_in(reader: Reader, folder: ObjectID) -> dict[str, bytes]:
     """The regular files below a tree: path relative to it -> content."""
-    return {name: read(sha)[1] for name, sha in blobs_in(read, folder).items()}
+    return {name: reader.file(sha) for name, sha in blobs_in(reader, folder).items()}
 
 
-def blobs_in(read: Read, folder: ObjectID) -> dict[str, ObjectID]:
+def blobs_in(reader: Reader, folder: ObjectID) -> dict[str, ObjectID]:
     """The regular files below a tree: path relative to it -> id. Reads trees only."""
-    files = (entry for entry in _walk(read, folder) if stat.S_ISREG(entry[1]))
+    files = (entry for entry in _walk(reader, folder) if stat.S_ISREG(entry[1]))
     return {name.decode(errors="surrogateescape"): sha for name, _, sha in files}
 
 
-def replace(read: Read, root: ObjectID | None, parts: list[bytes], files: Mapping[str, bytes]) -> Edited:
+def replace(reader: Reader, root: ObjectID | None, parts: list[bytes], files: Mapping[str, bytes]) -> Edited:
     """Put ``files`` where the path leads, in place of all that is there now.
 
     ``root`` None is an empty repository. Raises PathRefused when a file, a symbolic link or a submodule is on the
-    way or at the path, or when two of ``files`` exclude each other.
+    way or at the path, or when two of ``files`` exclude each other. ``reader`` knows the new objects afterwards.
     """
-    old = entry_at(read, root, parts) if root else None
-    known = {sha for _, _, sha in _walk(read, old[1])} | {old[1]} if old else set()
-    made: dict[ObjectID, ShaFile] = {}
-    folder = _write(_nested(files), made)
-    new_root = _rewrite(read, root, parts, folder, made)
-    return Edited(new_root, folder, tuple(obj for sha, obj in made.items() if sha not in known))
+    old = entry_at(reader, root, parts) if root else None
+    known = {sha for _, _, sha in _walk(reader, old[1])} | {old[1]} if old else set()
+    made: dict[ObjectID, New] = {}
+    folder = _write(reader, _nested(files), made)
+    new_root = _rewrite(reader, root, parts, folder, made)
+    return Edited(new_root, folder, tuple(new for new in made.values() if new.id not in known))
 
 
 def _safe(part: str) -> bool:
@@ -109,30 +113,11 @@ def _only_folder(entry: Entry, parts: list[bytes]) -> None:
         raise PathRefused(f"{where!r} in the repository is {what}; a path leads through folders only")
 
 
-def _content(read: Read, sha: ObjectID) -> bytes:
-    kind, content = read(sha)
-    if kind != Tree.type_num:
-        raise KeyError(sha)
-    return content
-
-
-def _listed(content: bytes) -> Iterable[tuple[bytes, int, bytes]]:
-    return parse_tree(content, _ID_BYTES)
-
-
-def _entry(content: bytes, name: bytes) -> Entry | None:
-    return next(((mode, ObjectID(sha)) for other, mode, sha in _listed(content) if other == name), None)
-
-
-def _ordered(entries: Mapping[bytes, Entry]) -> bytes:
-    return b"".join(serialize_tree(sorted_tree_items(dict(entries), name_order=False)))
-
-
-def _walk(read: Read, folder: ObjectID, prefix: bytes = b"") -> Iterator[tuple[bytes, int, ObjectID]]:
-    for name, mode, sha in _listed(_content(read, folder)):
-        yield prefix + name, mode, ObjectID(sha)
+def _walk(reader: Reader, folder: ObjectID, prefix: bytes = b"") -> Iterator[tuple[bytes, int, ObjectID]]:
+    for name, (mode, sha) in reader.entries(folder).items():
+        yield prefix + name, mode, sha
         if stat.S_ISDIR(mode):
-            yield from _walk(read, ObjectID(sha), prefix + name + b"/")
+            yield from _walk(reader, sha, prefix + name + b"/")
 
 
 def _nested(files: Mapping[str, bytes]) -> Nested:
@@ -151,57 +136,51 @@ def _nested(files: Mapping[str, bytes]) -> Nested:
     return top
 
 
-def _write(content: Nested | bytes, made: dict[ObjectID, ShaFile]) -> ObjectID:
+def _write(reader: Reader, content: Nested | bytes, made: dict[ObjectID, New]) -> ObjectID:
     if isinstance(content, bytes):
-        return _keep(Blob.from_string(content), made)
+        return _made(reader, made, Blob.type_num, content)
     entries = {
-        name: (FILE if isinstance(below, bytes) else FOLDER, _write(below, made)) for name, below in content.items()
+        name: (FILE if isinstance(below, bytes) else FOLDER, _write(reader, below, made))
+        for name, below in content.items()
     }
-    return _keep(Tree.from_string(_ordered(entries)), made)
+    return _made(reader, made, Tree.type_num, _ordered(entries), entries)
 
 
 def _rewrite(
-    read: Read, root: ObjectID | None, parts: list[bytes], folder: ObjectID, made: dict[ObjectID, ShaFile]
+    reader: Reader, root: ObjectID | None, parts: list[bytes], folder: ObjectID, made: dict[ObjectID, New]
 ) -> ObjectID:
     if not parts:
         return folder
-    content = _content(read, root) if root else b""
-    entry = _entry(content, parts[0])
-    below = _rewrite(read, entry[1] if entry else None, parts[1:], folder, made)
-    return _keep(Tree.from_string(_put(content, parts[0], (FOLDER, below))), made)
+    old = reader.entries(root) if root else {}
+    entry = old.get(parts[0])
+    new = (FOLDER, _rewrite(reader, entry[1] if entry else None, parts[1:], folder, made))
+    entries = {**old, parts[0]: new}
+    content = reader.tree(root) if root else b""
+    if entry and len(content) == sum(map(len, old)) + sum(len(b"%o" % mode) + _AROUND for mode, _ in old.values()):
+        # To put a wide tree together costs ten times more. One of another length has zeros before its modes, as old
+        # tools wrote them.
+        changed = content.replace(_line(parts[0], entry), _line(parts[0], new), 1)
+    else:
+        changed = _ordered(entries)
+    return _made(reader, made, Tree.type_num, changed, entries)
 
 
-def _put(content: bytes, name: bytes, entry: Entry) -> bytes:
-    """The content of a tree with one entry in place of the one of that name, or added.
-
-    It is cut out of the bytes: to take a wide folder apart and to put it together again costs ten times more.
-    """
-    at, end, length = _place(content, name, entry[0])
-    if length != len(content):  # modes with leading zeros, from old tools
-        return _put(_ordered({name: (mode, ObjectID(sha)) for name, mode, sha in _listed(content)}), name, entry)
-    return content[:at] + b"".join(serialize_tree([(name, *entry)])) + content[end:]
+def _line(name: bytes, entry: Entry) -> bytes:
+    return b"%o %s\0%s" % (entry[0], name, hex_to_sha(entry[1]))
 
 
-def _place(content: bytes, name: bytes, mode: int) -> tuple[int, int, int]:
-    """Where the entry begins and ends, or would stand in git's order; and how long all entries are together."""
-    wanted = _sorted_as(name, mode)
-    found: tuple[int, int] | None = None
-    offset = before = 0
-    for other, kind, _ in _listed(content):
-        size = len(b"%o" % kind) + len(other) + _AROUND_NAME + _ID_BYTES
-        if other == name:
-            found = (offset, offset + size)
-        offset += size
-        if _sorted_as(other, kind) < wanted:
-            before = offset
-    return (*(found or (before, before)), offset)
+def _ordered(entries: Mapping[bytes, Entry]) -> bytes:
+    return b"".join(serialize_tree(sorted_tree_items(dict(entries), name_order=False)))
 
 
-def _sorted_as(name: bytes, mode: int) -> bytes:
-    """Git's order: a folder stands where its name with a slash would."""
-    return name + b"/" if stat.S_ISDIR(mode) else name
-
-
-def _keep(obj: ShaFile, made: dict[ObjectID, ShaFile]) -> ObjectID:
-    made[obj.id] = obj
-    return obj.id
+def _made(
+    reader: Reader,
+    made: dict[ObjectID, New],
+    kind: int,
+    content: bytes,
+    entries: Mapping[bytes, Entry] | None = None,
+) -> ObjectID:
+    new = new_object(kind, content)
+    made[new.id] = new
+    reader.add(new, entries)
+    return new.id

@@ -1,10 +1,11 @@
 """The one writer of a branch: all that waits goes out in one push, in the order it came, until its time is up."""
 
 import asyncio
+import itertools
 import logging
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -27,27 +28,37 @@ Trouble = Race | RemoteUnavailable
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A change that somebody waits for; ``trouble`` is what came between so far."""
+    """A change that somebody waits for. ``begun``: it is in the push that is under way; ``trouble`` is what came
+    between the last time."""
 
     change: Change
     deadline: datetime
     done: "asyncio.Future[Published]"
     begun: bool = False
-    trouble: Trouble | None = field(default=None)
+    trouble: Trouble | None = None
 
 
 class Writer:
-    """Publishes to one branch of one repository (None: the remote's HEAD)."""
+    """Publishes to one branch of one repository (None: the remote's HEAD). ``tidy`` is called after every attempt."""
 
-    def __init__(self, name: str, branch: str | None, repository: Repository, threads: Threads, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        branch: str | None,
+        repository: Repository,
+        threads: Threads,
+        clock: Clock,
+        tidy: Callable[[], None],
+    ) -> None:
         self._name = name
         self._branch = branch
         self._repository = repository
         self._threads = threads
         self._clock = clock
+        self._tidy = tidy
         self._queue: deque[Waiting] = deque()
         self._work: asyncio.Task[None] | None = None
-        self._renewal: asyncio.Task[None] | None = None
+        self._most = MOST
 
     async def publish(self, change: Change, deadline: datetime) -> Published:
         """As ``Iac.publish``."""
@@ -62,90 +73,76 @@ class Writer:
             raise self._given_up(waiting) from error
 
     async def aclose(self) -> None:
-        """Begin nothing more. What is under way in a thread goes on to its end."""
-        tasks = [task for task in (self._work, self._renewal) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        while self._queue:
-            self._queue.popleft().done.cancel()
+        """Begin nothing more, and let nobody wait. What is under way in a thread goes on to its end."""
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+        for waiting in self._queue:
+            waiting.done.cancel()
 
     async def _empty_the_queue(self) -> None:
-        while self._queue:
-            await self._deliver([self._queue.popleft() for _ in range(min(MOST, len(self._queue)))])
-
-    async def _deliver(self, batch: Sequence[Waiting]) -> None:
-        """Until each of the batch has its answer. A push that is refused is cut in halves, so that what the remote
-        does not want fails alone and costs the others two pushes for each halving."""
-        try:
-            await self._publish(batch)
-        except PushRefused as refused:
-            half = len(batch) // 2
-            if not half:
-                _fail(batch, refused)
-                return
-            log.info("%s: %d changes in one push were refused, so they go in two", self._name, len(batch))
-            await self._deliver(batch[:half])
-            await self._deliver(batch[half:])
-        except asyncio.CancelledError:
-            for waiting in batch:
-                waiting.done.cancel()
-            raise
-        except Exception as error:
-            _fail(batch, error)
-
-    async def _publish(self, batch: Sequence[Waiting]) -> None:
-        """Again and again, while the remote is away or others are faster. Raises PushRefused and StepFailed."""
+        """One push after the other. What is in a push stays in the queue until it has its answer."""
         failures = 0
-        while live := self._live(batch):
+        while batch := self._batch():
             try:
                 # Only the first one speculates: after a failure nobody knows whether the push arrived.
-                outcomes = await self._attempt(live, speculate=failures == 0)
+                outcomes = await self._attempt(batch, speculate=failures == 0)
             except (Race, RemoteUnavailable) as trouble:
-                wait = _wait(trouble, failures)
+                await self._wait_after(trouble, batch, failures)
                 failures += 1
-                self._note(live, trouble, wait)
-                if any(not waiting.done.done() for waiting in live):
-                    await self._clock.sleep(wait)
+            except PushRefused as refused:
+                self._cut(batch, refused)
+                failures = 0
+            except Exception as error:
+                _fail(batch, error)
+                failures = 0
             else:
-                _settle(live, outcomes)
-                self._tidy()
-                return
+                _settle(batch, outcomes)
+                self._most = min(MOST, 2 * self._most)
+                failures = 0
+            self._tidy()
+
+    def _batch(self) -> list[Waiting]:
+        """The next of those that somebody still waits for, with time left."""
+        for waiting in self._queue:
+            waiting.begun = False
+            if self._left(waiting) <= 0 and not waiting.done.done():
+                waiting.done.set_exception(self._given_up(waiting))
+        self._queue = deque(waiting for waiting in self._queue if not waiting.done.done())
+        batch = list(itertools.islice(self._queue, self._most))
+        for waiting in batch:
+            waiting.begun = True
+        return batch
+
+    def _cut(self, batch: Sequence[Waiting], refused: PushRefused) -> None:
+        """What the remote does not want is found by halves, and fails alone."""
+        for waiting in batch:
+            waiting.trouble = None
+        if len(batch) > 1:
+            log.info("%s: %d changes in one push were refused, so fewer go in the next", self._name, len(batch))
+            self._most = len(batch) // 2
+            return
+        _fail(batch, refused)
+
+    async def _wait_after(self, trouble: Trouble, batch: Sequence[Waiting], failures: int) -> None:
+        """Those that the next attempt would come too late for are told now. Whoever loses again and again has to be
+        quicker, and fewer commits are."""
+        if isinstance(trouble, Race) and failures:
+            self._most = max(1, len(batch) // 2)
+        wait = _wait(trouble, failures)
+        for waiting in batch:
+            waiting.trouble = trouble
+            if self._left(waiting) <= wait and not waiting.done.done():
+                waiting.done.set_exception(self._given_up(waiting))
+        if any(not waiting.done.done() for waiting in batch):
+            await self._clock.sleep(wait)
 
     async def _attempt(self, batch: Sequence[Waiting], *, speculate: bool) -> list[Outcome]:
         changes = [waiting.change for waiting in batch]
         return await self._threads.run(partial(self._repository.attempt, self._branch, changes, speculate=speculate))
 
-    def _live(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        """Those that somebody still waits for, with time left."""
-        for waiting in batch:
-            if self._left(waiting) <= 0 and not waiting.done.done():
-                waiting.done.set_exception(self._given_up(waiting))
-        live = [waiting for waiting in batch if not waiting.done.done()]
-        for waiting in live:
-            waiting.begun = True
-        return live
-
-    def _note(self, batch: Sequence[Waiting], trouble: Trouble, wait: float) -> None:
-        """Those that the next attempt would come too late for are told now."""
-        for waiting in batch:
-            waiting.trouble = trouble
-            if self._left(waiting) <= wait and not waiting.done.done():
-                waiting.done.set_exception(self._given_up(waiting))
-
-    def _tidy(self) -> None:
-        """Beside the work: the old cache serves until the new one is there."""
-        if self._repository.overgrown and (self._renewal is None or self._renewal.done()):
-            self._renewal = asyncio.create_task(self._renew(), name=f"git-{self._name}-cache")
-
-    async def _renew(self) -> None:
-        try:
-            await self._threads.run(self._repository.renew)
-        except (RemoteUnavailable, StepFailed) as error:
-            log.warning("the cache of the IaC repository %r stays large: %s", self._name, error)
-
     def _given_up(self, waiting: Waiting) -> StepFailed:
-        if not waiting.begun:
+        if not waiting.begun and waiting.trouble is None:
             return StepFailed(
                 Reason.TIMEOUT,
                 f"not pushed: the deadline passed while earlier changes went to the IaC repository {self._name!r}",

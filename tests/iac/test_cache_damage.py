@@ -10,6 +10,7 @@ from dulwich.objects import Blob
 from dag_gateway.config import RepositorySettings
 from dag_gateway.iac import Iac, RemoteUnavailable
 from dag_gateway.iac.cache import Cache, CacheBroken, Objects
+from dag_gateway.iac.reader import new_object
 from tests.fakes.git_cli import git, rival_commit
 from tests.fakes.iac_changes import deploy
 from tests.fakes.skipping_clock import SkippingClock
@@ -167,7 +168,7 @@ def test_damage_that_two_threads_met_is_repaired_once(tmp_path: Path) -> None:
 
 
 def test_an_object_of_another_kind_than_a_commit_is_damage(tmp_path: Path) -> None:
-    blob = Blob.from_string(b"no commit")
+    blob = new_object(Blob.type_num, b"no commit")
 
     def read(objects: Objects) -> None:
         objects.add([blob])

@@ -13,6 +13,7 @@ from dulwich.objects import Blob
 
 from dag_gateway.iac import Iac
 from dag_gateway.iac.cache import Cache, CacheBroken, Objects
+from dag_gateway.iac.reader import new_object
 from tests.fakes.git_cli import git
 from tests.fakes.git_http import FETCH, Fault, GitServer
 from tests.fakes.iac_changes import deploy
@@ -93,7 +94,7 @@ async def test_a_remote_that_is_away_then_leaves_the_old_one_in_its_place(
     server: GitServer, bare: Path, clock: SkippingClock, tmp_path: Path
 ) -> None:
     listener = Listener("the cache of the IaC repository 'iac' stays large: the IaC repository 'iac' does not answer")
-    log = logging.getLogger("dag_gateway.iac.writer")
+    log = logging.getLogger("dag_gateway.iac.publisher")
     log.addHandler(listener)
     try:
         async with Iac({"iac": server.settings(cache_limit=1)}, tmp_path / "data", clock) as iac:
@@ -108,7 +109,7 @@ async def test_a_remote_that_is_away_then_leaves_the_old_one_in_its_place(
 
 def test_who_reads_from_the_old_one_begins_again_with_the_new_one(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache.git")
-    old, new = Blob.from_string(b"old"), Blob.from_string(b"new")
+    old, new = new_object(Blob.type_num, b"old"), new_object(Blob.type_num, b"new")
     cache.sound(lambda objects: objects.add([old]))
     seen: list[bool] = []
 
@@ -124,7 +125,7 @@ def test_who_reads_from_the_old_one_begins_again_with_the_new_one(tmp_path: Path
 
 def test_who_writes_to_the_old_one_does_not_write_into_the_new_one(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache.git")
-    late = Blob.from_string(b"late")
+    late = new_object(Blob.type_num, b"late")
 
     def writes_while_it_changes(objects: Objects) -> None:
         cache.renew(lambda fresh: None)

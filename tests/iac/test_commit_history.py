@@ -7,7 +7,9 @@ from dulwich.objects import Blob, Commit, ObjectID
 
 from dag_gateway.iac.commit import make_commit
 from dag_gateway.iac.history import HISTORY, Deployments, descends, introduced, recent
+from dag_gateway.iac.reader import Reader
 from dag_gateway.iac.tree import entry_at, path_parts, replace
+from tests.fakes.iac_changes import keep
 
 
 class Branch:
@@ -21,12 +23,12 @@ class Branch:
     def commit(self, parents: Sequence[ObjectID], deployment: str = "", content: bytes = b"1") -> ObjectID:
         root = self.store[parents[0]] if parents else None
         tree = root.tree if isinstance(root, Commit) else None
-        edited = replace(self.store.get_raw, tree, path_parts("x"), {"file": content})
+        edited = replace(Reader(self.store.get_raw), tree, path_parts("x"), {"file": content})
         self.time += 1
         message = f"subject\n\nDeployment-Id: {deployment}\n" if deployment else "subject\n"
         commit = make_commit(edited.root, parents, message, b"A <a@b>", self.time)
-        for obj in (*edited.objects, commit):
-            self.store.add_object(obj)
+        keep(self.store, edited.objects)
+        self.store.add_object(commit)
         return commit.id
 
     def read(self, sha: ObjectID) -> Commit:
@@ -104,7 +106,7 @@ def test_the_origin_of_a_folder_is_the_commit_that_brought_it() -> None:
     second = branch.commit([first], content=b"new")
     tip = branch.commit([branch.commit([second], content=b"new")], content=b"new")
     parts = path_parts("x")
-    entry = entry_at(branch.store.get_raw, branch.read(tip).tree, parts)
+    entry = entry_at(Reader(branch.store.get_raw), branch.read(tip).tree, parts)
     assert entry is not None
     assert introduced(branch.store.get_raw, branch.read, tip, parts, entry) == second
 
@@ -113,7 +115,7 @@ def test_the_origin_of_what_was_there_from_the_start_is_the_first_commit() -> No
     branch = Branch()
     first = branch.commit([])
     tip = branch.commit([first])
-    entry = entry_at(branch.store.get_raw, branch.read(tip).tree, path_parts("x"))
+    entry = entry_at(Reader(branch.store.get_raw), branch.read(tip).tree, path_parts("x"))
     assert entry is not None
     assert introduced(branch.store.get_raw, branch.read, tip, path_parts("x"), entry) == first
 
@@ -123,7 +125,7 @@ def test_the_search_for_the_origin_is_bounded_too() -> None:
     line = [branch.commit([])]
     for _ in range(HISTORY + 5):
         line.append(branch.commit([line[-1]]))
-    entry = entry_at(branch.store.get_raw, branch.read(line[0]).tree, path_parts("x"))
+    entry = entry_at(Reader(branch.store.get_raw), branch.read(line[0]).tree, path_parts("x"))
     assert entry is not None
     assert introduced(branch.store.get_raw, branch.read, line[-1], path_parts("x"), entry) == line[5]
 
@@ -131,14 +133,15 @@ def test_the_search_for_the_origin_is_bounded_too() -> None:
 def test_a_file_that_became_a_folder_is_no_origin() -> None:
     branch = Branch()
     blob = Blob.from_string(b"a file")
-    root = replace(branch.store.get_raw, None, [], {"x": b"a file"})
+    root = replace(Reader(branch.store.get_raw), None, [], {"x": b"a file"})
     file_commit = make_commit(root.root, [], "file", b"A <a@b>", 1)
-    folder = replace(branch.store.get_raw, None, path_parts("x/y"), {"file": b"1"})
+    folder = replace(Reader(branch.store.get_raw), None, path_parts("x/y"), {"file": b"1"})
     folder_commit = make_commit(folder.root, [file_commit.id], "folder", b"A <a@b>", 2)
-    for obj in (blob, *root.objects, *folder.objects, file_commit, folder_commit):
+    keep(branch.store, [*root.objects, *folder.objects])
+    for obj in (blob, file_commit, folder_commit):
         branch.store.add_object(obj)
     parts = path_parts("x/y")
-    entry = entry_at(branch.store.get_raw, folder.root, parts)
+    entry = entry_at(Reader(branch.store.get_raw), folder.root, parts)
     assert entry is not None
     assert introduced(branch.store.get_raw, branch.read, folder_commit.id, parts, entry) == folder_commit.id
 

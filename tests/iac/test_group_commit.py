@@ -1,6 +1,7 @@
 """What waits for one branch goes out in one push: one commit each, in order, and what is wrong with one fails alone."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,7 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from dag_gateway.clock import SystemClock
 from dag_gateway.config import RepositorySettings
-from dag_gateway.iac import Change, Edit, Folder, FolderMissing, Iac, Published
+from dag_gateway.iac import Change, Edit, Folder, Iac, Published, RemoteUnavailable
+from dag_gateway.iac.refusal import PushRefused
 from dag_gateway.model.reason import Reason, StepFailed
 from tests.fakes.git_cli import git, install_hook, rival_commit
 from tests.fakes.git_http import FETCH, PUSH, REFS, Fault, GitServer
@@ -135,11 +137,6 @@ def _fails(_: Folder | None) -> Edit:
         (deploy("bad", "README.md/web"), StepFailed, "'README.md' in the repository is a file; a path leads through"),
         (deploy("bad", "../x"), StepFailed, r"refused because of its part '\.\.'"),
         (deploy("bad", "x", {"a": b"", "a/b": b""}), StepFailed, "'a/b' can not be stored"),
-        (
-            Change("bad", "nowhere", lambda _: None),
-            FolderMissing,
-            "there is nothing at 'nowhere' in the IaC repository",
-        ),
         (Change("bad", "x", _fails), ZeroDivisionError, "a mistake"),
     ],
 )
@@ -179,8 +176,40 @@ async def test_what_a_hook_does_not_want_fails_alone_with_what_the_hook_said(
     assert "policy: refs/heads/main holds what is forbidden" in failed.message
     assert all(isinstance(one, Published) for one in outcomes)
     assert ids(bare) == ["first", "d-0", "d-1", "d-2", "d-3", "d-5", "d-6", "d-7"]
-    assert server.requests.count(PUSH) == 7  # 8, 4, 4, 2, 1, 1, 2 changes
+    assert server.requests.count(PUSH) == 7  # 8 changes, then 4, 4, 2, 1, 1, 2
     assert server.requests.count(FETCH) == 0
+
+
+async def test_a_hook_that_wants_nothing_costs_little_more_than_a_push_for_each(
+    remote: Iac, bare: Path, server: GitServer, clock: SkippingClock
+) -> None:
+    install_hook(bare, "pre-receive", "git rev-parse --verify --quiet main:first >/dev/null || exit 0; exit 1")
+    gate = Gate(server)
+    (first,) = await queued(remote, clock, [deploy("first", "first")])
+    await gate.reached()
+    tasks = await queued(remote, clock, [deploy(f"d-{number}", f"a/{number}") for number in range(16)])
+    server.requests.clear()
+    gate.open()
+    await first
+    for failed in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(failed, StepFailed)
+        assert failed.message.endswith("rejected the push: pre-receive hook declined")
+    assert server.requests.count(PUSH) == 4 + 16  # 16 changes, then 8, 4, 2, and each of them alone
+    assert ids(bare) == ["first"]
+
+
+@pytest.mark.parametrize("words", ["GitLab: You are not allowed to push code to protected branches on this project."])
+async def test_a_branch_that_is_closed_to_the_gateway_ends_all_of_them_at_once(
+    remote: Iac, bare: Path, server: GitServer, clock: SkippingClock, words: str
+) -> None:
+    hook = f"git rev-parse --verify --quiet main:first >/dev/null || exit 0; echo '{words}' >&2; exit 1"
+    install_hook(bare, "pre-receive", hook)
+    outcomes = await behind_a_push(remote, server, clock, [deploy(f"d-{number}", f"a/{number}") for number in range(9)])
+    for failed in outcomes:
+        assert isinstance(failed, StepFailed)
+        assert failed.reason is Reason.PUSH_REJECTED
+        assert words in failed.message
+    assert server.requests == [REFS, PUSH]
 
 
 async def test_refused_credentials_end_all_of_them_at_the_first_no(
@@ -216,6 +245,50 @@ async def test_a_lost_race_is_run_again_by_all_of_them_together(
     assert git(bare, "show", "main:rival") == "1"
     assert server.requests == [REFS, PUSH, FETCH, FETCH, REFS, PUSH]  # a race, ls-refs and fetch, and it is in
     assert clock.slept == [0.0]
+
+
+async def test_who_loses_races_again_and_again_pushes_less_at_a_time_and_gets_through(
+    remote: Iac, bare: Path, server: GitServer, clock: SkippingClock, tmp_path: Path
+) -> None:
+    rivals = itertools.count()
+
+    def rival() -> None:
+        rival_commit(bare, tmp_path / "rival", {"rival": str(next(rivals))})
+
+    def slow(number: int) -> Change:
+        """Only two of these can be built before the rival pushes again."""
+        content = deploy(f"d-{number}", f"a/{number}")
+
+        def build(current: Folder | None) -> Edit:
+            built.append(number)
+            if len(built) % 3 == 0:
+                rival()
+            return content.build(current)
+
+        return Change(content.deployment_id, content.path, build)
+
+    built: list[int] = []
+    await behind_a_push(remote, server, clock, [slow(number) for number in range(8)])
+    assert sorted(ids(bare)[1:]) == [f"d-{number}" for number in range(8)]
+    assert ids(bare)[1:] == [f"d-{number}" for number in range(8)]
+
+
+async def test_nobody_waits_for_ever_when_the_gateway_closes_in_the_middle_of_the_halves(
+    server: GitServer, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    install_hook(bare, "pre-receive", "exit 1")
+    async with Iac({"iac": server.settings()}, tmp_path / "data", clock) as iac:
+        tasks = await queued(iac, clock, [deploy(f"d-{number}", f"a/{number}") for number in range(8)])
+        second = Gate(server)
+        server.faults.insert(0, Fault(PUSH))
+        await second.reached()
+        asyncio.get_running_loop().call_later(0.05, second.open)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} <= {asyncio.CancelledError, StepFailed, PushRefused}
+    with pytest.raises(RemoteUnavailable, match="the gateway is about to end"):
+        await iac.publish("iac", None, deploy("late"), deadline=clock.within(60))
+    with pytest.raises(RemoteUnavailable, match="the gateway is about to end"):
+        await iac.read("iac", None, "x")
 
 
 async def test_who_stops_waiting_before_its_turn_is_not_published(

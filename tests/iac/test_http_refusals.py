@@ -2,12 +2,17 @@
 
 import asyncio
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from dag_gateway.config import RepositorySettings
 from dag_gateway.iac import Iac, RemoteUnavailable
+from dag_gateway.iac.border import Border
+from dag_gateway.iac.transport import HttpTransport
 from dag_gateway.model.reason import Reason, StepFailed
 from tests.fakes.git_cli import git, install_hook
 from tests.fakes.git_http import FETCH, PUSH, REFS, Fault, GitServer
@@ -147,3 +152,53 @@ async def test_a_silent_remote_holds_up_no_other_repository(
     assert published.changed
     assert {end.reason for end in ends if isinstance(end, StepFailed)} <= {Reason.UNREACHABLE, Reason.TIMEOUT}
     assert all(isinstance(end, StepFailed) for end in ends)
+
+
+@contextmanager
+def dripping() -> Iterator[int]:
+    """The port of a server that answers every request with one byte after the other, without an end."""
+    ended = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(10_000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while not ended.wait(0.02):
+                connection.sendall(b"1\r\nx\r\n")
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                drip(server.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            ended.set()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+async def test_an_answer_that_never_ends_is_cut_off(clock: SkippingClock, tmp_path: Path) -> None:
+    with dripping() as port:
+        url = f"http://127.0.0.1:{port}/iac.git"
+        settings = RepositorySettings.model_validate({"url": url, "timeout": "300ms"})
+        transport = HttpTransport(settings)
+        with (
+            pytest.raises(RemoteUnavailable, match="does not answer: no complete answer in time"),
+            Border("iac", settings, clock).crossed(),
+            transport.client() as client,
+        ):
+            client.get_refs(transport.path)
+        transport.close()
+
+
+async def test_a_list_of_refs_without_an_end_is_not_taken_into_memory(
+    remote: Iac, server: GitServer, clock: SkippingClock
+) -> None:
+    server.faults.append(Fault(REFS, status=200, text="x" * (65 * 1024**2)))
+    with pytest.raises(RemoteUnavailable, match="does not answer: the answer is too large"):
+        await remote.read("iac", None, "clusters/test/other")

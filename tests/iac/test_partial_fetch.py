@@ -1,5 +1,6 @@
 """How little is fetched: one branch, the end of its history, no files but those of the folder in question."""
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -114,6 +115,57 @@ async def test_an_ancestor_behind_the_end_of_the_history_is_found_by_asking_for_
     assert not (cache_of(tmp_path) / "shallow").exists()
     assert not await remote.contains("iac", None, "clusters/test/other", ancestor=tip, commit=oldest)
     assert server.requests == [FETCH, FETCH]
+
+
+async def test_a_commit_from_before_ours_is_told_without_asking_for_more(
+    remote: Iac, partial: Path, server: GitServer
+) -> None:
+    lengthen(partial, LONG)
+    tip, before = git(partial, "rev-parse", "main", "main~5").split()
+    await remote.read("iac", None, "clusters/test/other")
+    server.requests.clear()
+    assert not await remote.contains("iac", None, "clusters/test/other", ancestor=tip, commit=before)
+    assert server.requests == []
+
+
+async def test_a_longer_history_is_asked_for_once(
+    remote: Iac, partial: Path, server: GitServer, tmp_path: Path
+) -> None:
+    lengthen(partial, LONG)
+    git(partial, "branch", "side", "main~3")
+    side = rival_commit(partial, tmp_path / "rival", {"side": "1"}, "side")
+    tip = git(partial, "rev-parse", "main")
+    await remote.read("iac", None, "clusters/test/other")
+    await remote.read("iac", "side", "clusters/test/other")
+    server.requests.clear()
+    for _ in range(2):
+        assert not await remote.contains("iac", None, "clusters/test/other", ancestor=side, commit=tip)
+    assert server.requests == [FETCH, FETCH]
+
+
+async def test_another_branch_is_taken_with_as_little_history(remote: Iac, partial: Path, tmp_path: Path) -> None:
+    await remote.read("iac", None, "clusters/test/other")
+    git(partial, "branch", "kept", "main")
+    lengthen(partial, LONG)
+    git(partial, "update-ref", "refs/heads/long", "main")
+    git(partial, "update-ref", "refs/heads/main", "kept")
+    await remote.read("iac", "long", "clusters/test/other")
+    assert stored(cache_of(tmp_path), "commit") == HISTORY + 1
+
+
+async def test_a_deployment_that_others_wrote_over_is_found_by_a_gateway_that_has_none_of_its_files(
+    remote: Iac, server: GitServer, partial: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    pushed = await remote.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    rival_commit(partial, tmp_path / "rival", {"clusters/test/web/values.yaml": "by: hand\n"})
+    async with Iac({"iac": server.settings()}, tmp_path / "other", clock) as other:
+        again, beside = await asyncio.gather(
+            other.publish("iac", None, deploy("d-1"), deadline=clock.within(60)),
+            other.publish("iac", None, deploy("d-2", "clusters/test/new"), deadline=clock.within(60)),
+        )
+    assert again == pushed
+    assert git(partial, "rev-parse", "main") == beside.commit
+    assert clock.slept == []
 
 
 async def test_what_replaced_a_folder_long_ago_is_named(remote: Iac, partial: Path, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Publishing to a bare repository on this machine."""
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from dag_gateway.config import RepositorySettings
-from dag_gateway.iac import Change, Edit, Folder, FolderMissing, Iac
+from dag_gateway.iac import Change, Edit, Folder, Iac
 from dag_gateway.model.reason import Reason, StepFailed
 from tests.fakes.git_cli import git, rival_commit
 from tests.fakes.iac_changes import deploy
@@ -82,16 +83,38 @@ async def test_content_that_is_only_in_the_cache_is_not_taken_for_published(
     assert commits(bare)[:2] == [again.commit, rival]
 
 
-async def test_a_change_that_leaves_things_as_they_are_publishes_nothing(
+async def test_content_of_somebody_else_is_followed_where_it_came_from(
     local: Iac, bare: Path, clock: SkippingClock
 ) -> None:
     before = commits(bare)
-    published = await local.publish(
-        "iac", None, Change("d-1", "clusters/test/other", lambda _: None), deadline=clock.within(60)
-    )
-    assert (published.changed, published.commit) == (False, before[-1])
-    with pytest.raises(FolderMissing, match="there is nothing at 'nowhere' in the IaC repository 'iac'"):
-        await local.publish("iac", None, Change("d-2", "nowhere", lambda _: None), deadline=clock.within(60))
+    same = deploy("d-1", "clusters/test/other", {"Chart.yaml": b"name: other\n"})
+    published = await local.publish("iac", None, same, deadline=clock.within(60))
+    assert (published.changed, published.commit, commits(bare)) == (False, before[-1], before)
+
+
+@pytest.mark.parametrize("mode", ["120000", "100755"])
+async def test_files_that_are_no_plain_files_are_replaced(
+    local: Iac, bare: Path, clock: SkippingClock, mode: str
+) -> None:
+    blob = git(bare, "rev-parse", "main:clusters/test/other/Chart.yaml")
+    odd = git(bare, "commit-tree", "-m", "odd", "-p", "main", odd_tree(bare, f"{mode} blob {blob}\tChart.yaml"))
+    git(bare, "update-ref", "refs/heads/main", odd)
+    assert not (await local.read("iac", None, "x")).plain
+    same = deploy("d-1", "x", {"Chart.yaml": b"name: other\n"})
+    assert (await local.publish("iac", None, same, deadline=clock.within(60))).changed
+    assert (await local.read("iac", None, "x")).plain
+
+
+def odd_tree(bare: Path, entry: str) -> str:
+    """A root with the folder ``x``, and ``entry`` in it as ``git ls-tree`` writes it."""
+
+    def made(text: str) -> str:
+        command = ["git", "mktree"]
+        return subprocess.run(
+            command, cwd=bare, input=text + "\n", capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    return made(f"040000 tree {made(entry)}\tx")
 
 
 async def test_a_deployment_that_was_pushed_is_found_again_after_a_restart(
@@ -171,15 +194,22 @@ async def test_the_first_commit_makes_the_branch_of_an_empty_repository(tmp_path
     assert commits(bare, "trunk") == [second.commit, first.commit]
 
 
-async def test_the_first_commit_makes_a_branch_that_does_not_exist(
+async def test_a_branch_that_does_not_exist_is_not_made(local: Iac, bare: Path, clock: SkippingClock) -> None:
+    with pytest.raises(StepFailed, match="the IaC repository 'iac' has no branch 'staging': create it, or name") as e:
+        await local.publish("iac", "staging", deploy("d-1"), deadline=clock.within(60))
+    assert e.value.reason is Reason.CONFIG_ERROR
+    assert git(bare, "branch", "--list", "staging") == ""
+
+
+async def test_a_branch_that_was_deleted_does_not_come_back_with_one_folder_in_it(
     local: Iac, bare: Path, clock: SkippingClock
 ) -> None:
-    published = await local.publish("iac", "staging", deploy("d-1"), deadline=clock.within(60))
-    assert commits(bare, "staging") == [published.commit]
-    assert git(bare, "ls-tree", "-r", "--name-only", "staging").split() == [
-        "clusters/test/web/Chart.yaml",
-        "clusters/test/web/values.yaml",
-    ]
+    await local.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+    git(bare, "branch", "old", "main")
+    git(bare, "update-ref", "-d", "refs/heads/main")
+    with pytest.raises(StepFailed, match="has no branch 'main'"):
+        await local.publish("iac", None, deploy("d-2"), deadline=clock.within(60))
+    assert git(bare, "branch", "--format=%(refname:short)") == "old"
 
 
 async def test_the_branch_of_the_settings_is_the_default(bare: Path, clock: SkippingClock, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from dag_gateway.clock import SystemClock
 from dag_gateway.config import RepositorySettings
 from dag_gateway.iac import Iac, RemoteUnavailable
 from dag_gateway.iac.border import Border
@@ -237,3 +239,15 @@ def test_a_command_that_says_nothing_is_given_up_after_the_timeout(sshd: SshServ
         pytest.raises(RemoteUnavailable, match=r"the IaC repository 'iac' does not answer: no answer in time$"),
     ):
         refs(transport, border)
+
+
+async def test_a_hook_that_hangs_is_not_waited_for_because_git_says_that_it_is_alive(
+    bare: Path, sshd: SshServer, tmp_path: Path
+) -> None:
+    git(bare, "config", "receive.keepAlive", "1")
+    install_hook(bare, "pre-receive", "sleep 60; touch finished")
+    clock, settings = SystemClock(), sshd.settings().model_copy(update={"timeout": 2.0})
+    async with Iac({"iac": settings}, tmp_path / "data", clock) as iac:
+        with pytest.raises(StepFailed, match="not confirmed before the deadline: the IaC repository 'iac' does not"):
+            await iac.publish("iac", None, deploy("d-1"), deadline=clock.now() + timedelta(seconds=3.5))
+    assert not (bare / "finished").exists()

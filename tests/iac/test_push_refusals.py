@@ -3,7 +3,7 @@
 import pytest
 
 from dag_gateway.iac.backoff import AFTER_RACE, WHILE_AWAY, jitter
-from dag_gateway.iac.refusal import Refusal, classify, presentable, remote_lines
+from dag_gateway.iac.refusal import Refusal, classify, is_closed, presentable, remote_lines
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,11 @@ from dag_gateway.iac.refusal import Refusal, classify, presentable, remote_lines
         "cannot lock ref 'refs/heads/main': is at 0123456789abcdef but expected 89abcdef01234567",
         "Unable to create '/srv/git/iac.git/refs/heads/main.lock': File exists.",
         "unable to set b'refs/heads/main' to b'0123'",
+        "TF401028: The reference 'refs/heads/main' has already been updated by another client.",
+        "lock failure",
+        "reference is already locked",
+        "remote ref does not point to expected object",
+        "Please refresh and try again.",
     ],
 )
 def test_a_moved_or_locked_ref_is_a_race(text: str) -> None:
@@ -68,3 +73,18 @@ def test_waits_double_up_to_a_limit_and_jitter_shortens_them() -> None:
     assert [AFTER_RACE.wait(attempt, 0) for attempt in (0, 1, 2, 10, 5000)] == [0.05, 0.1, 0.2, 2.0, 2.0]
     assert WHILE_AWAY.wait(1, 1) == 0.5
     assert 0 <= jitter() < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        ("protected branch hook declined", True),
+        ("GitLab: You are not allowed to push code to protected branches on this project.", True),
+        ("remote: Permission to shop/iac.git denied to dag.", True),
+        ("This repository is read-only", True),
+        ("pre-receive hook declined\npolicy: no image without a digest", False),
+        ("unpack index-pack abnormal exit", False),
+    ],
+)
+def test_words_about_the_branch_are_told_from_words_about_a_commit(text: str, closed: bool) -> None:
+    assert is_closed(text) is closed
