@@ -1,9 +1,9 @@
 """IaC repositories of any size, made in seconds by ``git fast-import``.
 
-Every app is a folder ``clusters/production/app-0000`` with a chart of eight files; there are up to 1,000 of them side by
-side. 20 files are two apps with two documents beside each chart, 20,000 files are 1,000 apps with 12, and 200,000 files are
-1,000 apps with 192. The number of folders matters to the server: to check a push, git's ``rev-list --objects --not --all``
-walks through all folders of the old commit, whoever pushes.
+Every app is a folder ``clusters/production/app-0000`` with a chart of eight files; there are up to 1,000 of them side
+by side. 20 files are two apps with two documents beside each chart, 20,000 files are 1,000 apps with 12, and 200,000
+files are 1,000 apps with 192. The number of folders matters to the server: to check a push, git's ``rev-list
+--objects --not --all`` walks through all folders of the old commit, whoever pushes.
 """
 
 import shutil
