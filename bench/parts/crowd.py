@@ -25,7 +25,7 @@ from .worktree import Worktree
 FILES, TOTAL, PATHS, AT_ONCE = 20_000, 200, 100, 50
 _ROUNDS, _BY_PEER = 3, 7
 _RIVAL_EVERY = 0.2
-_TIME = 30.0
+_TIME = 120.0
 
 
 @dataclass
