@@ -17,8 +17,8 @@ class Backoff:
         return full * (1 - jitter / 2)
 
 
-AFTER_RACE = Backoff(first=0.02, most=0.2)
-"""The other writer is done within a round trip, and in every race somebody gets through."""
+AFTER_RACE = Backoff(first=0.01, most=0.05)
+"""In every race somebody gets through, so there is no storm to wait for; a lock is held for milliseconds."""
 WHILE_AWAY = Backoff(first=0.5, most=10.0)
 """A remote that restarts is away for seconds."""
 

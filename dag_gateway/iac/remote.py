@@ -133,8 +133,10 @@ class Remote:
         self._shallow = False
         return self._ask(client, wants, walker, keep, None, prefixes)
 
-    def push(self, tip: Tip, commits: Sequence[ObjectID], objects: Collection[New]) -> None:
+    def push(self, tip: Tip, commits: Sequence[ObjectID], objects: Collection[New], begun: Callable[[], None]) -> None:
         """Move the branch from ``tip`` to the last of ``commits``; ``objects`` are exactly what the remote lacks.
+
+        ``begun`` is called when the branch is where ``tip`` says and the objects are on their way.
 
         Raises Race when the branch is not (or no longer) where ``tip`` says; RemoteUnavailable when it did not
         answer, and then the push may have happened or not; PushRefused when it does not take it; StepFailed when it
@@ -142,15 +144,18 @@ class Remote:
         """
         with self._metrics.pushing(len(commits)), self._border.crossed():
             if isinstance(self._transport, LocalTransport):
+                begun()
                 push_locally(self._transport.folder, tip.ref, tip.commit, commits[-1], objects)
             else:
-                self._push_over_the_wire(tip, commits[-1], objects)
+                self._push_over_the_wire(tip, commits[-1], objects, begun)
 
-    def _push_over_the_wire(self, tip: Tip, commit: ObjectID, objects: Collection[New]) -> None:
+    def _push_over_the_wire(
+        self, tip: Tip, commit: ObjectID, objects: Collection[New], begun: Callable[[], None]
+    ) -> None:
         said: list[bytes] = []
         with self._transport.client() as client:
             path = self._transport.path
-            result = client.send_pack(path, _from(tip, commit), _exactly(objects), progress=said.append)
+            result = client.send_pack(path, _from(tip, commit), _exactly(objects, begun), progress=said.append)
         self._judge(tip.ref, result.ref_status or {}, remote_lines(said))
 
     def _require_git(self, client: GitClient) -> None:
@@ -200,7 +205,7 @@ def _from(tip: Tip, commit: ObjectID) -> Callable[[dict[Ref, ObjectID]], dict[Re
     return update
 
 
-def _exactly(objects: Collection[New]) -> "GeneratePackDataFunc":
+def _exactly(objects: Collection[New], begun: Callable[[], None]) -> "GeneratePackDataFunc":
     def pack(
         have: Set[ObjectID],
         want: Set[ObjectID],
@@ -208,6 +213,7 @@ def _exactly(objects: Collection[New]) -> "GeneratePackDataFunc":
         ofs_delta: bool = False,
         progress: Callable[[bytes], None] | None = None,
     ) -> tuple[int, Iterator[UnpackedObject]]:
+        begun()
         return len(objects), map(_packed, objects)
 
     return pack

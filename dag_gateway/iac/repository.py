@@ -1,7 +1,7 @@
 """One IaC repository, in the thread: plan commits on a tip, push them, read what is there."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from dulwich.objects import ObjectID
@@ -176,12 +176,18 @@ class Repository:
 
     def _push(self, objects: Objects, branch: str | None, tip: Tip, chain: Chain) -> None:
         head = chain.commits[-1]
-        saved = self._saver.submit(objects.add, chain.objects)  # while the remote is at work
+        saving: list[Future[None]] = []
+
+        def save() -> None:
+            """While the remote is at work."""
+            saving.append(self._saver.submit(objects.add, chain.objects))
+
         try:
-            self._remote.push(tip, chain.commits, chain.objects)
+            self._remote.push(tip, chain.commits, chain.objects, save)
         finally:
-            wait([saved])
-        saved.result()
+            wait(saving)
+        for saved in saving:
+            saved.result()
         objects.remember(tip.ref, head)
         self._tips[branch] = Tip(tip.ref, head)
 

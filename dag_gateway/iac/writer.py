@@ -98,7 +98,7 @@ class Writer:
                 failures = 0
             else:
                 _settle(batch, outcomes)
-                self._most = min(MOST, 2 * self._most)
+                self._most = min(MOST, self._most + max(1, self._most // 4))
                 failures = 0
             self._tidy()
 

@@ -70,7 +70,7 @@ def test_a_flood_of_words_is_cut() -> None:
 
 
 def test_waits_double_up_to_a_limit_and_jitter_shortens_them() -> None:
-    assert [AFTER_RACE.wait(attempt, 0) for attempt in (0, 1, 2, 10, 5000)] == [0.02, 0.04, 0.08, 0.2, 0.2]
+    assert [AFTER_RACE.wait(attempt, 0) for attempt in (0, 1, 2, 10, 5000)] == [0.01, 0.02, 0.04, 0.05, 0.05]
     assert WHILE_AWAY.wait(1, 1) == 0.5
     assert 0 <= jitter() < 1
 
