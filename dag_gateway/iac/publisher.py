@@ -1,4 +1,4 @@
-"""The door of the package: every IaC repository of the config behind four async questions."""
+"""The door of the package: every IaC repository of the config behind a few async questions."""
 
 import asyncio
 import hashlib
@@ -102,6 +102,14 @@ class Iac:
         """
         known, where = self._known(repository), self._branch(repository, branch)
         return await self._ask(repository, lambda: known.folder(where, path))
+
+    async def before(self, repository: str, branch: str | None, path: str, commit: str) -> Folder | None:
+        """The folder as it was before ``commit``, a hexadecimal id; None when there was none, or nobody has ``commit``.
+
+        Raises PathRefused, RemoteUnavailable.
+        """
+        known, where = self._known(repository), self._branch(repository, branch)
+        return await self._ask(repository, lambda: known.before(where, path, commit))
 
     async def contains(self, repository: str, branch: str | None, path: str, *, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or descends from it, and still has its folder at ``path``.

@@ -82,6 +82,20 @@ class Repository:
 
         return self._sound(read)
 
+    def before(self, branch: str | None, path: str, commit: str) -> Folder | None:
+        """What was at ``path`` in the first parent of ``commit``. Raises PathRefused, RemoteUnavailable, StepFailed."""
+        wanted, parts = ObjectID(commit.encode()), path_parts(path)
+
+        def read(objects: Objects) -> Folder | None:
+            if not objects.has(wanted):
+                self._fetch(objects, branch)
+            parents = objects.commit(wanted).parents if objects.has(wanted) else []
+            if parents and parents[0] in objects.cut:
+                self._remote.fetch(objects, branch, deeper=True)
+            return self._folder(objects, parents[0], parts) if parents else None
+
+        return self._sound(read)
+
     def contains(self, branch: str | None, path: str, ancestor: str, commit: str) -> bool:
         """Whether ``commit`` is ``ancestor`` or comes after it; asks the remote when the cache can not tell.
 

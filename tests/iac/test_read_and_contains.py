@@ -177,3 +177,18 @@ def commit_all(clone: Path, message: str) -> str:
     git(clone, "commit", "--quiet", "--message", message)
     git(clone, "push", "--quiet", "origin", "HEAD:main")
     return git(clone, "rev-parse", "HEAD")
+
+
+async def test_what_was_there_before_a_commit_can_be_read(
+    remote: Iac, bare: Path, clock: SkippingClock, tmp_path: Path
+) -> None:
+    first = await remote.publish("iac", None, deploy("d-1", files={"Chart.yaml": b"1"}), deadline=clock.within(60))
+    rival_commit(bare, tmp_path / "rival", {"elsewhere": "1"})
+    second = await remote.publish("iac", None, deploy("d-2", files={"Chart.yaml": b"2"}), deadline=clock.within(60))
+    before = await remote.before("iac", None, "clusters/test/web", second.commit)
+    assert before is not None
+    assert before.files == {"Chart.yaml": b"1"}
+    assert await remote.before("iac", None, "clusters/test/web", first.commit) is None
+    root = git(bare, "rev-list", "--max-parents=0", "main")
+    assert await remote.before("iac", None, "clusters/test/other", root) is None
+    assert await remote.before("iac", None, "clusters/test/other", "0" * 40) is None
