@@ -10,9 +10,12 @@ from dag_gateway.helm import Helm
 
 from . import kinds
 from .api.app import ApiServer
+from .argocd.applications import ApplicationController
 from .controllers.everything import housekeeping, running, without_workloads, workloads
+from .controllers.loop import Controller
 from .faults import Faults
 from .flux.agent import flux
+from .flux.kustomizations import KustomizationController
 from .helm_actions import helm_upgrade
 from .helm_storage import Release
 from .keys import key_of
@@ -55,6 +58,22 @@ class SimulatedCluster:
         if value:
             self.drop_watches()
 
+    @property
+    def refuse_connections(self) -> bool:
+        """While True every connection is reset before it is answered, and open watches end."""
+        return self.faults.refuse_connections
+
+    @refuse_connections.setter
+    def refuse_connections(self, value: bool) -> None:
+        self.faults.refuse_connections = value
+        if value:
+            self.drop_watches()
+
+    @property
+    def open_watches(self) -> int:
+        """How many watch requests are being answered."""
+        return self.faults.open_watches
+
     def kubeconfig(self) -> str:
         """A kubeconfig with the one context ``simulated``, as YAML."""
         return yaml.safe_dump(
@@ -88,7 +107,21 @@ class SimulatedCluster:
 
     def follow_flux(self, helm: Helm) -> AbstractAsyncContextManager[None]:
         """Run the Flux-like agent for as long as the block runs; charts are rendered by ``helm``."""
-        return running(self.registry, flux(self.registry, helm, self._pace), self._pace)
+        return self._running(flux(self.registry, helm, self._pace))
+
+    def follow_kustomize(self) -> AbstractAsyncContextManager[None]:
+        """Run kustomize-controller beside ``follow_flux``, whose GitRepositories it takes its folders from."""
+        return self._running([KustomizationController(self.registry, self._pace)])
+
+    def follow_argocd(self, helm: Helm, *, stale: float = 0.0) -> AbstractAsyncContextManager[None]:
+        """Run the agent that is like Argo CD for as long as the block runs.
+
+        ``stale`` are the simulated seconds after a sync in which an Application still shows the health from before.
+        """
+        return self._running([ApplicationController(self.registry, helm, self._pace, stale)])
+
+    def _running(self, controllers: Sequence[Controller]) -> AbstractAsyncContextManager[None]:
+        return running(self.registry, controllers, self._pace, self.faults)
 
     async def helm_upgrade(
         self, helm: Helm, files: Mapping[str, bytes], *, release: str, namespace: str, values: Object | None = None
@@ -135,8 +168,8 @@ async def simulated_cluster(
     speed = Pace(pace)
     chosen = workloads(registry, logbook, names, speed) if controllers else without_workloads(registry)
     async with (
-        serving(ApiServer(registry, logbook, faults, token).app(), port) as url,
-        running(registry, [*housekeeping(registry), *chosen], speed),
+        serving(ApiServer(registry, logbook, faults, token).app(), port, lambda: faults.refuse_connections) as url,
+        running(registry, [*housekeeping(registry), *chosen], speed, faults),
     ):
         cluster = SimulatedCluster(registry, faults, url, token, speed)
         cluster.furnish(names)

@@ -10,12 +10,19 @@ class Faults:
     """Switches that the API server asks before every answer.
 
     ``forbidden`` holds ``(verb, plural)`` pairs such as ``("list", "secrets")`` (verbs as in RBAC, ``pods/log`` for
-    subresources); ``missing_groups`` API groups that are not installed; ``watch_era`` is raised to end
-    open watches; after ``bookmark_seconds`` of quiet a watch is sent a bookmark (real servers: a minute).
+    subresources); ``roles_only`` grants nothing at the cluster scope; ``missing_groups`` API groups that are not
+    installed; ``watch_era`` is raised to end open watches; after ``bookmark_seconds`` of quiet a watch is sent a
+    bookmark (real servers: a minute). ``refuse_connections``: nobody answers at all, every connection is reset.
+    ``slow_start`` is for how many more simulated seconds every controller overlooks a change; so long an old status
+    stands beside a new spec. ``open_watches`` counts.
     """
 
     unavailable: bool = False
+    refuse_connections: bool = False
+    slow_start: float = 0.0
+    open_watches: int = 0
     forbidden: set[tuple[str, str]] = field(default_factory=set)
+    roles_only: bool = False
     missing_groups: set[str] = field(default_factory=set)
     watch_era: int = 0
     bookmark_seconds: float = 1.0

@@ -12,14 +12,12 @@ from dag_gateway.helm import Helm, Rendered
 from . import helm_storage as storage
 from . import kinds
 from .helm_storage import Release
-from .keys import key_of
+from .hooks import hooks_at, run_hook
+from .keys import key_of, placed
 from .kinds import Key, Object
 from .readiness import NotReady, all_ready
 from .refusals import Refused
 from .registry import Registry
-
-_HOOK = "helm.sh/hook"
-_WEIGHT = "helm.sh/hook-weight"
 
 
 class ActionFailed(Exception):
@@ -147,15 +145,15 @@ def _begun(registry: Registry, action: Action, earlier: list[Release], verb: str
 
 
 def _apply(registry: Registry, action: Action, item: Object) -> Key:
-    placed = _placed(item, action.namespace)
-    metadata = placed["metadata"]
+    config = placed(item, action.namespace)
+    metadata = config["metadata"]
     labels = {**(metadata.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm", **action.labels}
     annotations = {
         **(metadata.get("annotations") or {}),
         "meta.helm.sh/release-name": action.release,
         "meta.helm.sh/release-namespace": action.namespace,
     }
-    config = {**placed, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+    config = {**config, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
     key = key_of(config)
     registry.apply(key, config, action.manager, force=True)
     return key
@@ -172,22 +170,11 @@ def _prune(registry: Registry, earlier: list[Release], keys: Iterable[Key], name
 
 
 async def _run_hooks(registry: Registry, action: Action, event: str, seconds: float) -> None:
-    """Create the hooks of an event one by one, by weight; Jobs and Pods have to complete."""
-    hooks = [item for item in action.rendered.hooks if event in _annotation(item, _HOOK).replace(" ", "").split(",")]
-    for hook in sorted(hooks, key=lambda item: int(_annotation(item, _WEIGHT) or 0)):
-        placed = _placed(hook, action.namespace)
-        key = key_of(placed)
-        if registry.store.get(*key) is not None:
-            registry.delete(key, at_once=True)
-        registry.create(key.kind, key.namespace, placed)
+    for hook in hooks_at(action.rendered.hooks, [event]):
         try:
-            await all_ready(registry.store, [key], seconds)
+            await run_hook(registry, hook, action.namespace, seconds)
         except NotReady as error:
             raise NotReady(f"{event} hooks failed: {error}") from error
-
-
-def _placed(item: Object, namespace: str) -> Object:
-    return {**item, "metadata": {"namespace": namespace, **item["metadata"]}}
 
 
 def _keys_of(manifest: str, namespace: str) -> list[Key]:
@@ -195,8 +182,4 @@ def _keys_of(manifest: str, namespace: str) -> list[Key]:
 
 
 def _items(manifest: str, namespace: str) -> list[Object]:
-    return [_placed(item, namespace) for item in yaml.safe_load_all(manifest) if item]
-
-
-def _annotation(item: Object, name: str) -> str:
-    return str((item["metadata"].get("annotations") or {}).get(name, ""))
+    return [placed(item, namespace) for item in yaml.safe_load_all(manifest) if item]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .kinds import Key, Kind, by_name
+from .kinds import Key, Kind, Object, by_name
 from .refusals import bad_request
 
 
@@ -22,3 +22,10 @@ def key_of(item: Mapping[str, Any]) -> Key:
     metadata = item.get("metadata") or {}
     namespace = metadata.get("namespace") or "default" if kind.namespaced else ""
     return Key(kind, namespace, metadata.get("name", ""))
+
+
+def placed(item: Object, namespace: str) -> Object:
+    """The object in ``namespace``, unless it says where it belongs or belongs to the whole cluster."""
+    if not kind_of(item).namespaced:
+        return item
+    return {**item, "metadata": {"namespace": namespace, **item["metadata"]}}

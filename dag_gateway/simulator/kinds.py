@@ -8,9 +8,10 @@ Object = dict[str, Any]
 """A Kubernetes object as plain JSON data."""
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: every kind is a row of the table, and the store looks them up at every request.
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """A row of the table. ``subresources`` are what real clusters offer beside the object itself."""
+    """A row of the table. ``has_status``: the status is a subresource, written apart from the object."""
 
     group: str
     version: str
@@ -67,11 +68,20 @@ GIT_REPOSITORY = Kind("source.toolkit.fluxcd.io", "v1", "GitRepository", "gitrep
 HELM_CHART = Kind("source.toolkit.fluxcd.io", "v1", "HelmChart", "helmcharts", "hc", custom=True)
 HELM_RELEASE = Kind("helm.toolkit.fluxcd.io", "v2", "HelmRelease", "helmreleases", "hr", custom=True)
 KUSTOMIZATION = Kind("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations", "ks", custom=True)
+CRD = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "crd", namespaced=False
+)
+# Argo CD's own CRD has no status subresource: a change of the status moves the generation.
+APPLICATION = Kind("argoproj.io", "v1alpha1", "Application", "applications", "app", has_status=False, custom=True)
+ROLLOUT = Kind("argoproj.io", "v1alpha1", "Rollout", "rollouts", "ro", custom=True)
+WIDGET = Kind("example.com", "v1", "Widget", "widgets", custom=True)
+"""Stands for everything that nobody has rules for."""
 
 KINDS: tuple[Kind, ...] = (
     POD, SERVICE, CONFIG_MAP, SECRET, SERVICE_ACCOUNT, EVENT, NAMESPACE, NODE, VOLUME_CLAIM, RESOURCE_QUOTA,
     DEPLOYMENT, REPLICA_SET, STATEFUL_SET, DAEMON_SET, CONTROLLER_REVISION, JOB, CRON_JOB, INGRESS, NETWORK_POLICY,
     AUTOSCALER, DISRUPTION_BUDGET, ROLE, ROLE_BINDING, GIT_REPOSITORY, HELM_CHART, HELM_RELEASE, KUSTOMIZATION,
+    CRD, APPLICATION, ROLLOUT, WIDGET,
 )  # fmt: skip
 
 _BY_PLURAL: Mapping[tuple[str, str, str], Kind] = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}

@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Callable
+from datetime import UTC
 
 from dag_gateway.clock import Clock
 
@@ -31,6 +32,10 @@ class Registry:
     def now(self) -> str:
         """The time as Kubernetes writes it."""
         return timestamp(self._clock.now())
+
+    def now_exactly(self) -> str:
+        """The time with microseconds (``meta/v1.MicroTime``)."""
+        return self._clock.now().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def read(self, key: Key) -> Object:
         """The object; refused with 404 when it is not there."""
@@ -178,15 +183,14 @@ def _generated(prefix: str) -> str:
 
 
 def _wants_something_else(kind: Kind, old: Object, new: Object) -> bool:
-    """Whether the generation moves: everything but metadata and status counts; for Deployments annotations too.
+    """Whether the generation moves: everything but metadata and the status subresource; for Deployments annotations.
 
     Source: ``pkg/registry/apps/deployment/strategy.go`` of Kubernetes, PrepareForUpdate.
     """
     if kind is kinds.DEPLOYMENT and old["metadata"].get("annotations") != new["metadata"].get("annotations"):
         return True
-    return {key: old[key] for key in old if key not in ("metadata", "status")} != {
-        key: new[key] for key in new if key not in ("metadata", "status")
-    }
+    apart = ("metadata", "status") if kind.has_status else ("metadata",)
+    return {key: old[key] for key in old if key not in apart} != {key: new[key] for key in new if key not in apart}
 
 
 def _same_ownership(old: list[Object], new: list[Object]) -> bool:

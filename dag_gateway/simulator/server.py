@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dag_gateway.web.listener import listen
 
@@ -47,16 +48,31 @@ class _LoopbackServer(uvicorn.Server):
         self._told_to_stop.set()
 
 
+def _resetting(refuses: Callable[[], bool]) -> type[asyncio.Protocol]:
+    """HTTP, but a connection on which something arrives while ``refuses`` is reset without a word."""
+
+    class Resetting(H11Protocol):
+        def data_received(self, data: bytes) -> None:
+            if refuses():
+                self.transport.abort()
+            else:
+                super().data_received(data)
+
+    return Resetting
+
+
 @asynccontextmanager
-async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+async def serving(app: ASGIApp, port: int = 0, refuses: Callable[[], bool] = lambda: False) -> AsyncIterator[str]:
     """Yield the base URL (``http://127.0.0.1:PORT``, no trailing slash) of ``app``; port 0 takes any free port.
 
     The socket listens before the block starts, so no request can come too early. An app with endless answers ends
-    them itself before the block is left; what still runs a second later is cancelled. Raises ``OSError`` when the
-    port is taken.
+    them itself before the block is left; what still runs a second later is cancelled. While ``refuses`` is True
+    nothing is answered: connections are reset. Raises ``OSError`` when the port is taken.
     """
     listener = listen("127.0.0.1", port)
-    server = _LoopbackServer(uvicorn.Config(app, access_log=False, log_config=None, date_header=False, ws="none"))
+    http = _resetting(refuses)
+    config = uvicorn.Config(app, http=http, access_log=False, log_config=None, date_header=False, ws="none")
+    server = _LoopbackServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -41,7 +41,7 @@ class ObjectStore:
     """Like etcd under an API server: no rules, only versions. What comes out is a copy and may be changed freely."""
 
     def __init__(self, history: int = 10_000) -> None:
-        self._objects: dict[Key, Object] = {}
+        self._objects: dict[Kind, dict[Key, Object]] = {}
         self._history: list[Change] = []
         self._kept = history
         self._forgotten = 0
@@ -55,42 +55,44 @@ class ObjectStore:
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The object, or None when there is no such thing."""
-        found = self._objects.get(Key(kind, namespace, name))
+        found = self._of(kind).get(Key(kind, namespace, name))
         return copied(found) if found is not None else None
 
     def select(
         self, kind: Kind, namespace: str | None = None, where: Callable[[Object], bool] | None = None
     ) -> list[Object]:
         """All objects of a kind, by namespace and name. ``namespace`` None: of all; ``where`` must not change them."""
-        keys = (key for key in self._objects if key.kind is kind and namespace in (None, key.namespace))
-        found = (self._objects[key] for key in sorted(keys, key=lambda key: key[1:]))
+        held = self._of(kind)
+        keys = (key for key in held if namespace in (None, key.namespace))
+        found = (held[key] for key in sorted(keys, key=lambda key: key[1:]))
         return [copied(item) for item in found if where is None or where(item)]
 
     def keys(self, namespace: str) -> list[Key]:
         """Everything in a namespace."""
-        return [key for key in self._objects if key.namespace == namespace]
+        return [key for held in self._objects.values() for key in held if key.namespace == namespace]
 
     def everything(self) -> list[Change]:
         """All objects, as if they had just been added."""
         return [
             Change(int(item["metadata"]["resourceVersion"]), "ADDED", key, item, None)
-            for key, item in self._objects.items()
+            for held in self._objects.values()
+            for key, item in held.items()
         ]
 
     def put(self, key: Key, item: Object) -> Object:
         """Write; a write that changes nothing makes no new version, as in Kubernetes."""
-        previous = self._objects.get(key)
+        previous = self._of(key.kind).get(key)
         metadata = {**item["metadata"], "resourceVersion": previous and previous["metadata"]["resourceVersion"]}
         if previous is not None and {**item, "metadata": metadata} == previous:
             return copied(previous)
         stored = self._numbered(item)
-        self._objects[key] = stored
+        self._of(key.kind)[key] = stored
         self._record(Change(self._version, "MODIFIED" if previous else "ADDED", key, stored, previous))
         return copied(stored)
 
     def remove(self, key: Key) -> None:
         """Delete; the DELETED change carries a version of its own. Nothing happens when it is not there."""
-        previous = self._objects.pop(key, None)
+        previous = self._of(key.kind).pop(key, None)
         if previous is not None:
             last = self._numbered(previous)
             self._record(Change(self._version, "DELETED", key, last, previous))
@@ -120,6 +122,9 @@ class ObjectStore:
         """Drop the whole history: every version but the newest is too old from now on."""
         self._history = []
         self._forgotten = self._version
+
+    def _of(self, kind: Kind) -> dict[Key, Object]:
+        return self._objects.setdefault(kind, {})
 
     def _numbered(self, item: Object) -> Object:
         self._version += 1

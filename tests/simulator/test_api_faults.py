@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -83,6 +85,31 @@ async def test_dropped_watches_end_and_can_be_opened_again(sim: SimulatedCluster
         async with http.stream("GET", MAPS, params={"watch": "true"}) as watch:
             sim.drop_watches()
             assert [line async for line in watch.aiter_lines()] == []
+
+
+async def test_while_connections_are_refused_nobody_answers(sim: SimulatedCluster, http: httpx.AsyncClient) -> None:
+    async with http.stream("GET", MAPS, params={"watch": "true"}) as watch:
+        sim.refuse_connections = True
+        assert [line async for line in watch.aiter_lines()] == []
+    asked = len(sim.request_log)
+    for _ in range(2):
+        with pytest.raises(httpx.TransportError, match="Server disconnected"):
+            await http.get(MAPS)
+    assert sim.refuse_connections
+    assert len(sim.request_log) == asked
+    sim.refuse_connections = False
+    assert (await http.get(MAPS)).status_code == 200
+
+
+async def test_open_watches_are_counted(sim: SimulatedCluster, http: httpx.AsyncClient) -> None:
+    async with AsyncExitStack() as stack:
+        for count in (1, 2):
+            await stack.enter_async_context(http.stream("GET", MAPS, params={"watch": "true"}))
+            assert sim.open_watches == count
+    await sim.apply(config_map())
+    async with asyncio.timeout(20):
+        while sim.open_watches:  # noqa: ASYNC110  a connection that is closed moves nothing that could be waited for
+            await asyncio.sleep(0)
 
 
 async def test_every_request_is_logged(sim: SimulatedCluster, http: httpx.AsyncClient) -> None:

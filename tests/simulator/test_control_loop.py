@@ -6,6 +6,7 @@ import pytest
 
 from dag_gateway.clock import SystemClock
 from dag_gateway.simulator.controllers.everything import running
+from dag_gateway.simulator.faults import Faults
 from dag_gateway.simulator.kinds import CONFIG_MAP, Key
 from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.refusals import bad_request
@@ -90,3 +91,12 @@ async def test_an_error_of_a_controller_is_raised_at_the_end(
         await run()
     assert caught.group_contains(ZeroDivisionError, match="a bug")
     assert "Recorder failed on one; the simulation stops here" in caplog.text
+
+
+async def test_with_a_slow_start_a_change_is_overlooked_for_a_while(registry: Registry) -> None:
+    recorder, faults = Recorder(), Faults(slow_start=50)
+    async with running(registry, [recorder], FAST, faults):
+        began = asyncio.get_running_loop().time()
+        _write(registry, "one", "1")
+        await recorder.seen.get()
+        assert asyncio.get_running_loop().time() - began >= FAST.step(50)

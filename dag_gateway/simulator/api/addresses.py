@@ -50,6 +50,8 @@ def _address(group: str, version: str, rest: list[str], namespace: str | None) -
     subresource = rest[2] if len(rest) == 3 else ""
     if kind is None or len(rest) > 3 or (subresource and subresource not in _SUBRESOURCES):
         raise no_such_resource()
+    if subresource == "status" and not kind.has_status:
+        raise no_such_resource()
     if kind is NAMESPACE:
         namespace = None
     return Address(kind, namespace, rest[1] if len(rest) > 1 else "", subresource)

@@ -90,7 +90,8 @@ class ApiServer:
 
     def _check_allowed(self, verb: str, address: Address) -> None:
         resource = f"{address.kind.plural}/{address.subresource}" if address.subresource else address.kind.plural
-        if (verb, resource) in self._faults.forbidden:
+        everywhere = address.kind.namespaced and address.namespace is None
+        if (verb, resource) in self._faults.forbidden or (self._faults.roles_only and everywhere):
             raise forbidden(address.kind, verb, address.namespace or "", address.name, address.subresource)
 
 

@@ -48,12 +48,15 @@ class Watch:
 
 async def stream(watch: Watch, store: ObjectStore, faults: Faults) -> AsyncIterator[bytes]:
     """The lines of the answer, until the time is over, the watch is dropped, or the version is too old."""
+    faults.open_watches += 1
     try:
         async for event in _events(watch, store, faults):
             yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
     except Refused as refusal:
         # As the watch cache does: the request itself succeeds, the stream tells the error.
         yield json.dumps({"type": "ERROR", "object": refusal.body()}).encode() + b"\n"
+    finally:
+        faults.open_watches -= 1
 
 
 async def _events(watch: Watch, store: ObjectStore, faults: Faults) -> AsyncIterator[Event]:

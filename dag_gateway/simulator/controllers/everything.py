@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from dag_gateway.simulator.faults import Faults
 from dag_gateway.simulator.logbook import Logbook
 from dag_gateway.simulator.pace import Pace
 from dag_gateway.simulator.registry import Registry
@@ -44,9 +45,15 @@ def without_workloads(registry: Registry) -> list[Controller]:
 
 
 @asynccontextmanager
-async def running(registry: Registry, controllers: Sequence[Controller], pace: Pace) -> AsyncIterator[None]:
+async def running(
+    registry: Registry, controllers: Sequence[Controller], pace: Pace, faults: Faults | None = None
+) -> AsyncIterator[None]:
     """Run controllers for as long as the block runs; an error in one of them is raised when the block is left."""
-    loops = [ControlLoop(registry.store, controller, pace.step(_NOTICING)) for controller in controllers]
+    known = faults or Faults()
+    loops = [
+        ControlLoop(registry.store, controller, lambda: pace.step(_NOTICING + known.slow_start))
+        for controller in controllers
+    ]
     tasks = [asyncio.create_task(loop.run()) for loop in loops]
     try:
         yield

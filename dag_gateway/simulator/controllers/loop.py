@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from dag_gateway.simulator.kinds import Key
@@ -25,9 +25,9 @@ class Controller(Protocol):
 
 
 class ControlLoop:
-    """Runs one controller. ``pause`` is how long, in real seconds, it takes to notice a change."""
+    """Runs one controller. ``pause`` tells how long, in real seconds, it takes now to notice a change."""
 
-    def __init__(self, store: ObjectStore, controller: Controller, pause: float) -> None:
+    def __init__(self, store: ObjectStore, controller: Controller, pause: Callable[[], float]) -> None:
         self._store = store
         self._controller = controller
         self._pause = pause
@@ -63,7 +63,7 @@ class ControlLoop:
         again: float | None = 0.0
         while again is not None or changed.is_set():
             await _either(changed, again)
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(self._pause())
             changed.clear()
             again = await self._reconciled(key)
         del self._attended[key]
