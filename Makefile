@@ -17,7 +17,7 @@ test: $(INSTALLED)
 check: lint types imports
 	$(MAKE) test ARGS="--cov --cov-report="
 	$(BIN)/coverage report --skip-covered --fail-under=90
-	$(BIN)/coverage report --fail-under=100 --include='dag_gateway/model/*,dag_gateway/charts/*,dag_gateway/clusters/rules.py,dag_gateway/clusters/workloads.py,dag_gateway/clusters/diagnose.py,dag_gateway/clusters/flux*.py,dag_gateway/clusters/helm_release.py'
+	$(BIN)/coverage report --fail-under=100 --include='dag_gateway/model/*,dag_gateway/charts/*,dag_gateway/clusters/*rules.py,dag_gateway/clusters/argocd*.py,dag_gateway/clusters/cache.py,dag_gateway/clusters/diagnose.py,dag_gateway/clusters/flux*.py,dag_gateway/clusters/gaps.py,dag_gateway/clusters/helm_release.py,dag_gateway/clusters/labels.py,dag_gateway/clusters/last_words.py,dag_gateway/clusters/quantities.py,dag_gateway/clusters/redact.py,dag_gateway/clusters/rendered.py,dag_gateway/clusters/revisions.py,dag_gateway/clusters/subset.py,dag_gateway/clusters/warnings.py,dag_gateway/clusters/workloads*.py'
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -15,11 +15,14 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 
 from . import errors
-from .objects import Object
+from .objects import Object, slim
 from .resources import PODS, Resource, Selection
 
 _PAGE = 500
 """Objects per list request, as kubectl asks for."""
+
+_LISTS = 32
+"""Lists that are asked for at the same time: a burst of ends neither drowns the server nor runs out of ports."""
 
 _LARGEST_BODY = 64 * 1024**2
 _LARGEST_EVENT = 16 * 1024**2
@@ -52,6 +55,7 @@ class Api:
         self.cluster = cluster
         self._client = client
         self._timeout = timeout
+        self._lists = asyncio.Semaphore(_LISTS)
 
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]  # the client has no annotations here
@@ -117,7 +121,10 @@ class Api:
         query = [*paging, *selection.query()]
         path = selection.resource.path(selection.namespace)
         headers = _accept(selection, "List")
-        async with self._request("list", selection, "GET", path, query, self._budget(), headers) as response:
+        async with (
+            self._lists,
+            self._request("list", selection, "GET", path, query, self._budget(), headers) as response,
+        ):
             return _collection(await _body(response))
 
     def _budget(self) -> aiohttp.ClientTimeout:
@@ -179,7 +186,7 @@ def _page_of(body: Mapping[str, Any], selection: Selection) -> Page:
 
 def _typed(item: Mapping[str, Any], resource: Resource) -> Object:
     """Items of a list come without kind and version, metadata alone comes with another kind."""
-    return {**item, "apiVersion": resource.api_version, "kind": resource.kind}
+    return slim({**item, "apiVersion": resource.api_version, "kind": resource.kind})
 
 
 def _collection(body: bytes) -> Mapping[str, Any]:

@@ -1,28 +1,16 @@
 """Why a pod does not start: pure rules that name what waiting can not mend, and how long to wait before saying so."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from dag_gateway.config import PatienceSettings
 from dag_gateway.model.reason import Reason
 
-from .objects import Object, condition, holds, meta, name, namespace, status, uid
-
-CRASHES = 2
-"""Restarts of a container before its CrashLoopBackOff counts: one crash may be a dependency that comes up later."""
-
-PULL_GRACE = 20.0
-"""Seconds that an image may fail to be pulled: the second attempt of the kubelet comes after 10 s."""
-
-SCHEDULE_GRACE = 120.0
-"""Seconds that a pod may be unschedulable: an autoscaler may need as long for a node (kstatus waits 15 s only)."""
-
-CREATE_GRACE = 15.0
-"""Seconds that pods may be refused: old pods that leave free quota."""
-
-CONFIG_GRACE = 30.0
-"""Seconds that a container's configuration may be missing: Secrets of other controllers come a while later."""
+from . import warnings
+from .objects import Object, condition, created, holds, meta, name, namespace, status, uid
+from .redact import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +19,8 @@ class Problem:
 
     ``grace`` None: the controller of the pod tries again, and says itself when it has given up; till then this only
     explains. ``key`` is the same while the problem lasts. ``container`` is the one whose last words explain it, None
-    where no container ran; ``previous`` says that those words are of its last run, not of the current one.
+    where no container ran; ``previous`` says that those words are of its last run, not of the current one. ``about``
+    are the uids of the objects whose events since ``since`` explain more.
     """
 
     key: str
@@ -42,6 +31,8 @@ class Problem:
     pod: str = ""
     container: str | None = None
     previous: bool = False
+    about: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +54,34 @@ class Patience:
         return None if problem.grace is None else self.first_seen[problem.key] + timedelta(seconds=problem.grace)
 
 
-def of_pod(pod: Object) -> tuple[Problem, ...]:
+def of_pod(pod: Object, patience: PatienceSettings) -> tuple[Problem, ...]:
     """Everything that is wrong with one pod, in the order of its containers."""
-    found = (_of_container(pod, entry) for entry in _containers(pod))
-    return (*_unschedulable(pod), *(problem for problem in found if problem))
+    found = (_of_container(pod, entry, patience) for entry in _containers(pod))
+    about = (uid(pod), *(str(ref.get("uid", "")) for ref in _owners(pod)))
+    all_of_them = (*_unschedulable(pod, patience), *(problem for problem in found if problem))
+    return tuple(replace(problem, about=about, since=created(pod)) for problem in all_of_them)
 
 
-def of_creator(owner: Object) -> tuple[Problem, ...]:
+def of_creator(owner: Object, patience: PatienceSettings) -> tuple[Problem, ...]:
     """Why a controller can not create pods (``ReplicaFailure``): a quota, or admission that refuses them."""
     failure = condition(owner, "ReplicaFailure")
     if failure.get("status") != "True":
         return ()
-    text = str(failure.get("message", ""))
+    return (_refused(owner, _said(failure, str(failure.get("reason", ""))), patience),)
+
+
+def of_warnings(owner: Object, events: Sequence[Object], patience: PatienceSettings) -> tuple[Problem, ...]:
+    """The same of a controller that tells it by events (``FailedCreate``) only: by the newest of ``events``."""
+    if not events:
+        return ()
+    latest = max(events, key=warnings.last_seen)
+    return (_refused(owner, _said(latest, str(latest.get("reason", ""))), patience),)
+
+
+def _refused(owner: Object, text: str, patience: PatienceSettings) -> Problem:
     reason = Reason.QUOTA if "exceeded quota" in text else Reason.CONFIG_ERROR
-    words = f"{name(owner)} in namespace {namespace(owner)} can not create pods: {text or failure.get('reason', '')}"
-    return (Problem(f"{uid(owner)}/create", reason, words, CREATE_GRACE),)
+    words = f"{name(owner)} in namespace {namespace(owner)} can not create pods: {text}"
+    return Problem(f"{uid(owner)}/create", reason, words, patience.create, namespace(owner))
 
 
 def _containers(pod: Object) -> Iterator[Mapping[str, Any]]:
@@ -85,39 +89,43 @@ def _containers(pod: Object) -> Iterator[Mapping[str, Any]]:
     yield from status(pod).get("containerStatuses") or ()
 
 
-def _unschedulable(pod: Object) -> Iterator[Problem]:
+def _unschedulable(pod: Object, patience: PatienceSettings) -> Iterator[Problem]:
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
-        words = f"{_where(pod)} can not be scheduled: {scheduled.get('message', 'no node fits')}"
-        yield Problem(f"{uid(pod)}/schedule", Reason.UNSCHEDULABLE, words, SCHEDULE_GRACE)
+        words = f"{_where(pod)} can not be scheduled: {_said(scheduled, 'no node fits')}"
+        yield Problem(f"{uid(pod)}/schedule", Reason.UNSCHEDULABLE, words, patience.unschedulable, namespace(pod))
 
 
-def _of_container(pod: Object, entry: Mapping[str, Any]) -> Problem | None:
+def _of_container(pod: Object, entry: Mapping[str, Any], patience: PatienceSettings) -> Problem | None:
+    waiting = (entry.get("state") or {}).get("waiting") or {}
+    if waiting.get("reason") == "CrashLoopBackOff":
+        return _crash_loop(pod, entry, patience.crashes)
+    return _waiting(pod, entry, patience) or _dead(pod, entry)
+
+
+def _waiting(pod: Object, entry: Mapping[str, Any], patience: PatienceSettings) -> Problem | None:
+    """What a container waits for (kubelet ``images/types.go``, ``kuberuntime``), and how long that may last."""
     waiting = (entry.get("state") or {}).get("waiting") or {}
     word = str(waiting.get("reason", ""))
-    if word == "CrashLoopBackOff":
-        return _crash_loop(pod, entry)
-    if word in _WAITING:
-        reason, grace = _WAITING[word]
-        return _problem(pod, entry, reason, f"{word}: {waiting.get('message') or _image(entry)}", grace)
-    return _dead(pod, entry)
+    if word in _NO_IMAGE:
+        reason, grace = Reason.IMAGE_PULL, patience.image_pull
+    elif word in _NEVER_AN_IMAGE:
+        reason, grace = Reason.IMAGE_PULL, 0.0
+    elif word in _NOT_CONFIGURED:
+        reason, grace = Reason.CONFIG_ERROR, patience.config
+    else:
+        return None
+    return _problem(pod, entry, reason, f"{word}: {_said(waiting, _image(entry))}", grace)
 
 
-_WAITING: Mapping[str, tuple[Reason, float]] = {
-    "ErrImagePull": (Reason.IMAGE_PULL, PULL_GRACE),
-    "ImagePullBackOff": (Reason.IMAGE_PULL, PULL_GRACE),
-    "ErrImageNeverPull": (Reason.IMAGE_PULL, 0.0),
-    "InvalidImageName": (Reason.IMAGE_PULL, 0.0),
-    "CreateContainerConfigError": (Reason.CONFIG_ERROR, CONFIG_GRACE),
-    "CreateContainerError": (Reason.CONFIG_ERROR, CONFIG_GRACE),
-    "RunContainerError": (Reason.CONFIG_ERROR, CONFIG_GRACE),
-}
-"""What a container waits for (kubelet ``images/types.go``, ``kuberuntime``), and how long that may last."""
+_NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff"})
+_NEVER_AN_IMAGE = frozenset({"ErrImageNeverPull", "InvalidImageName"})
+_NOT_CONFIGURED = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
-def _crash_loop(pod: Object, entry: Mapping[str, Any]) -> Problem | None:
+def _crash_loop(pod: Object, entry: Mapping[str, Any], crashes: int) -> Problem | None:
     restarts = int(entry.get("restartCount") or 0)
-    if restarts < CRASHES:
+    if restarts < crashes:
         return None
     last = (entry.get("lastState") or {}).get("terminated") or {}
     words = f"CrashLoopBackOff after {restarts} restarts{_exit(last)}"
@@ -134,8 +142,12 @@ def _dead(pod: Object, entry: Mapping[str, Any]) -> Problem | None:
     return _problem(pod, entry, Reason.CRASH_LOOP, f"ended{_exit(ended)}", grace, str(entry.get("name", "")))
 
 
+def _owners(pod: Object) -> Sequence[Mapping[str, Any]]:
+    return meta(pod).get("ownerReferences") or ()
+
+
 def _owner_kinds(pod: Object) -> set[str]:
-    return {str(ref.get("kind")) for ref in meta(pod).get("ownerReferences") or ()}
+    return {str(ref.get("kind")) for ref in _owners(pod)}
 
 
 def _exit(ended: Mapping[str, Any]) -> str:
@@ -158,6 +170,11 @@ def _problem(
     where = f"{_where(pod)}, container {entry.get('name', '?')}"
     key = f"{uid(pod)}/{entry.get('name', '?')}/{reason}"
     return Problem(key, reason, f"{where}: {words}", grace, namespace(pod), name(pod), container, previous)
+
+
+def _said(source: Mapping[str, Any], otherwise: str) -> str:
+    """Its message, as it may be told; ``otherwise`` where it has none."""
+    return quoted(str(source.get("message") or "")) or otherwise
 
 
 def _where(pod: Object) -> str:

@@ -27,6 +27,12 @@ class AccessDenied(ClusterMisconfigured):
     code = "cluster_access_denied"
 
 
+class Forbidden(AccessDenied):
+    """403: the account is known, and may not do this."""
+
+    code = "cluster_forbidden"
+
+
 class VersionExpired(GatewayError):
     """The API server no longer has the history after that resource version (410): list again."""
 
@@ -38,14 +44,17 @@ def unreachable(cluster: str, cause: object) -> ClusterUnreachable:
     return ClusterUnreachable(f"cluster {cluster} does not answer: {str(cause)[:300] or type(cause).__name__}")
 
 
-def refused(cluster: str, verb: str, selection: Selection) -> AccessDenied:
-    """403: says which rule is missing, ready to be copied into a Role."""
+def refused(cluster: str, verb: str, selection: Selection) -> Forbidden:
+    """Says which rule is missing, ready to be copied into a Role, or a ClusterRole where it is of the whole cluster."""
     resource = selection.resource
     plural = f"{resource.plural}/log" if verb == "get logs" else resource.plural
     verbs = {"list": '["list", "watch"]', "get logs": '["get"]'}.get(verb, f'["{verb}"]')
-    return AccessDenied(
-        f"cluster {cluster} does not let the gateway {verb} {resource.plural} in namespace {selection.namespace};"
-        f' add to its Role there: apiGroups: ["{resource.group}"], resources: ["{plural}"], verbs: {verbs}'
+    where, role = (
+        (f"namespace {selection.namespace}", "Role there") if selection.namespace else ("all namespaces", "ClusterRole")
+    )
+    return Forbidden(
+        f"cluster {cluster} does not let the gateway {verb} {resource.plural} in {where};"
+        f' add to its {role}: apiGroups: ["{resource.group}"], resources: ["{plural}"], verbs: {verbs}'
     )
 
 

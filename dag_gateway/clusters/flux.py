@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dag_gateway.model.health import Health, failed, progressing
+from dag_gateway.model.health import Health, Verdict, failed, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Goal
 
-from . import flux_release
+from . import flux_kustomization, flux_release
 from .objects import Object, condition, holds, moment, name, namespace, observed, spec, status, title, why
 
 _SHORT_HASH = 12
@@ -22,11 +22,15 @@ _SHORT_HASH = 12
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The three objects that a commit passes through. None: not there, or not seen yet."""
+    """The three objects that a commit passes through. None: not there, or not seen yet.
+
+    ``kustomization`` is the one that applied the HelmRelease, where one did and it may be read.
+    """
 
     git_repository: Object | None
     helm_chart: Object | None
     helm_release: Object | None
+    kustomization: Object | None = None
 
 
 def hash_of(revision: object) -> str | None:
@@ -51,7 +55,9 @@ def obstacle(chain: Chain, path: str) -> Health | None:
     if release is None:
         return None
     mistake = _mistake(release, path)
-    return failed(Reason.CONFIG_ERROR, f"{title(release)} {mistake}") if mistake else _suspended(chain)
+    if mistake:
+        return failed(Reason.CONFIG_ERROR, f"{title(release)} {mistake}")
+    return _suspended(chain) or flux_kustomization.suspended(chain.kustomization, release)
 
 
 def _mistake(release: Object, path: str) -> str | None:
@@ -93,13 +99,16 @@ def judge(chain: Chain, goal: Goal, known_good: Collection[str]) -> Health:
     def ours(version: object) -> bool:
         return is_ours(version, goal, known_good, chain)
 
-    return (
+    health = (
         obstacle(chain, goal.path)
         or flux_release.superseded(release, ours, _revision_before(goal))
         or _fetching(chain.git_repository, goal, known_good)
         or _building(chain, goal, known_good)
         or flux_release.judge(release, ours)
     )
+    if health.verdict is not Verdict.PROGRESSING:
+        return health
+    return progressing(health.message + flux_kustomization.trouble(chain.kustomization, release))
 
 
 def is_ours(version: object, goal: Goal, known_good: Collection[str], chain: Chain) -> bool:
@@ -156,8 +165,8 @@ def _fetching(repository: Object | None, goal: Goal, known_good: Collection[str]
         return None
     if _is_stalled(repository):
         return failed(Reason.STALLED, f"{title(repository)} is stalled{why(condition(repository, 'Stalled'))}")
-    at = (_fetched(repository) or "no commit")[:_SHORT_HASH]
-    return progressing(f"{title(repository)} is at {at}, waits for {goal.commit[:_SHORT_HASH]}{_trouble(repository)}")
+    # Where it is instead is not told: all who wait for it would have news at each of its fetches.
+    return progressing(f"{title(repository)} waits for {goal.commit[:_SHORT_HASH]}{_trouble(repository)}")
 
 
 def _building(chain: Chain, goal: Goal, known_good: Collection[str]) -> Health | None:
@@ -215,7 +224,8 @@ def _built_from(chart: Object | None) -> str | None:
 
 
 def _is_stalled(obj: Object) -> bool:
-    return holds(obj, "Stalled") and observed(obj) and not holds(obj, "Reconciling")
+    settled = observed(obj) and not holds(obj, "Reconciling") and not flux_release.awaits_a_look(obj)
+    return holds(obj, "Stalled") and settled
 
 
 def _trouble(obj: Object) -> str:

@@ -11,12 +11,21 @@ from typing import Any
 from dag_gateway.model.health import Health, failed, healthy, progressing
 from dag_gateway.model.reason import Reason
 
-from .objects import Object, condition, holds, meta, spec, status, title, why
+from .objects import Object, annotation, condition, holds, meta, spec, status, title, why
 
 IsOurs = Callable[[object], bool]
 
+REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+"""Annotation of any Flux object: look at once. What it says comes back in ``status.lastHandledReconcileAt``."""
+
+RESET_AT = "reconcile.fluxcd.io/resetAt"
+"""With the value of ``requestedAt``: forget how often it failed, so that what has failed is tried again."""
+
 WAITING = frozenset({"HealthCheckCanceled", "DependencyNotReady", "SourceNotReady", "ProgressingWithRetry"})
 """Reasons of ``Ready=False`` after which the controller goes on by itself."""
+
+_NEVER_BEGINS = frozenset({"AccessDenied", "InvalidCELExpression"})
+"""Reasons of ``Stalled`` that are found before a chart is looked at: whatever is pushed, no attempt follows."""
 
 
 def history(release: Object) -> list[Mapping[str, Any]]:
@@ -44,12 +53,20 @@ def superseded(release: Object, is_ours: IsOurs, baseline_revision: int | None) 
     return None
 
 
+def awaits_a_look(obj: Object) -> bool:
+    """Whether somebody asked the controller to look and it has not yet: what it said before may not last."""
+    asked = annotation(obj, REQUESTED_AT)
+    return bool(asked) and status(obj).get("lastHandledReconcileAt") != asked
+
+
 def judge(release: Object, is_ours: IsOurs) -> Health:
     """How the attempt goes; nothing that an earlier attempt left behind counts."""
     attempted = status(release).get("lastAttemptedRevision")
     if meta(release).get("deletionTimestamp"):
         return progressing(f"{title(release)} is being deleted")
     if not is_ours(attempted):
+        if _never_begins(release):
+            return failed(Reason.STALLED, f"{title(release)} can not begin{_cause(release, 'Stalled')}")
         ready = condition(release, "Ready")
         trouble = why(ready) if ready.get("status") == "False" else ""
         return progressing(
@@ -66,7 +83,7 @@ def _ended_badly(release: Object, is_ours: IsOurs) -> Health | None:
     Remediated is final even when Ready turns True again: that is the old release. Where ours is the one deployed,
     it tells of an earlier attempt.
     """
-    if not _current(release, "Ready"):
+    if not _current(release, "Ready") or awaits_a_look(release):
         return None
     if holds(release, "Stalled"):
         return failed(_reason(release, Reason.STALLED), f"{title(release)} gave up{_causes(release)}")
@@ -77,6 +94,11 @@ def _ended_badly(release: Object, is_ours: IsOurs) -> Health | None:
     if ready.get("status") == "False" and ready.get("reason") not in WAITING:
         return failed(_reason(release, Reason.ROLLOUT_FAILED), f"{title(release)} failed{why(ready)}")
     return None
+
+
+def _never_begins(release: Object) -> bool:
+    settled = _current(release, "Stalled") and not holds(release, "Reconciling") and not awaits_a_look(release)
+    return settled and holds(release, "Stalled") and condition(release, "Stalled").get("reason") in _NEVER_BEGINS
 
 
 def _proven(release: Object, is_ours: IsOurs) -> Health:

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from .redact import quoted
+
 Object = Mapping[str, Any]
+
+
+def key(obj: Object) -> str:
+    """``apps/Deployment``, or ``Pod`` for the core group: the version of the API does not matter."""
+    group, slash, _ = str(obj.get("apiVersion", "")).rpartition("/")
+    kind = str(obj.get("kind", ""))
+    return f"{group}/{kind}" if slash else kind
 
 
 def meta(obj: Object) -> Mapping[str, Any]:
@@ -30,6 +39,10 @@ def namespace(obj: Object) -> str:
 
 def uid(obj: Object) -> str:
     return str(meta(obj).get("uid", ""))
+
+
+def labels(obj: Object) -> Mapping[str, str]:
+    return meta(obj).get("labels") or {}
 
 
 def label(obj: Object, key: str) -> str:
@@ -63,9 +76,12 @@ def holds(obj: Object, kind: str) -> bool:
 
 
 def observed(obj: Object) -> bool:
-    """Whether the controller has seen the newest spec. An absent ``observedGeneration`` is taken as seen (kstatus)."""
-    seen = status(obj).get("observedGeneration")
-    return seen is None or seen == meta(obj).get("generation")
+    """Whether the controller has seen the newest spec. An absent ``observedGeneration`` is taken as seen (kstatus).
+
+    Argo Rollouts writes it as text, and before 1.0 wrote a hash, which says nothing.
+    """
+    seen = str(status(obj).get("observedGeneration", ""))
+    return not seen.isdecimal() or seen == str(meta(obj).get("generation"))
 
 
 def moment(text: object) -> datetime | None:
@@ -77,11 +93,20 @@ def moment(text: object) -> datetime | None:
 
 
 def title(obj: Object) -> str:
-    """``HelmRelease flux-system/web``."""
-    return f"{obj.get('kind', 'object')} {namespace(obj)}/{name(obj)}"
+    """``HelmRelease flux-system/web``; ``CustomResourceDefinition gadgets.example.com`` without a namespace."""
+    place = f"{namespace(obj)}/" if namespace(obj) else ""
+    return f"{obj.get('kind', 'object')} {place}{name(obj)}"
 
 
 def why(source: Mapping[str, Any]) -> str:
-    """`` (Reason: message)`` of a condition or a status, as far as it has them; messages are cut at 1000 characters."""
-    words = ": ".join(str(source[part])[:1000] for part in ("reason", "message") if source.get(part))
+    """`` (Reason: message)`` of a condition or a status, as far as it has them; messages are cut and redacted."""
+    words = ": ".join(quoted(str(source[part])) for part in ("reason", "message") if source.get(part))
     return f" ({words})" if words else ""
+
+
+def slim(obj: Object) -> Object:
+    """Without what is large and judged by nobody: field ownership, and the spec of a pod that its controller wrote."""
+    told = {part: value for part, value in meta(obj).items() if part != "managedFields"}
+    if obj.get("kind") == "Pod" and told.get("ownerReferences"):
+        return {**obj, "metadata": told, "spec": {"nodeName": spec(obj).get("nodeName")}}
+    return {**obj, "metadata": told}

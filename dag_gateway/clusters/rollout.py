@@ -1,15 +1,29 @@
 """What a tracker has to know: which objects prove a release, which run it, and what both say."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from dag_gateway.model.health import Health
 from dag_gateway.model.target import Baseline, Goal
 
+from .diagnose import Problem
 from .live import Snapshot
 from .resources import Selection
 from .workloads import Workloads
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """Annotations that ask a controller to look at once at the one object that ``selection`` names.
+
+    Written once per ``key``, however often the same nudge is wanted.
+    """
+
+    key: str
+    selection: Selection
+    annotations: Mapping[str, str]
 
 
 class Rollout(Protocol):
@@ -23,8 +37,12 @@ class Rollout(Protocol):
         """The objects that the release consists of, and their pods; none before the release is known."""
         ...
 
-    def nudged(self, seen: Snapshot) -> tuple[Selection, ...]:
-        """The objects whose annotation asks the tracker's controller to look at once, in this order."""
+    def helpful(self, seen: Snapshot) -> tuple[Selection, ...]:
+        """What only explains or adds to the proof: refused or not served costs words, not the rollout."""
+        ...
+
+    def nudges(self, seen: Snapshot, goal: Goal, now: datetime) -> tuple[Nudge, ...]:
+        """Who should be asked to look at once, in this order; asked for only where the target wants it."""
         ...
 
     def obstacle(self, seen: Snapshot, path: str) -> Health | None:
@@ -39,8 +57,12 @@ class Rollout(Protocol):
         """The commits of which one has to know whether ours is in them."""
         ...
 
-    def released(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> Health:
+    def released(self, seen: Snapshot, goal: Goal, known_good: Collection[str], now: datetime) -> Health:
         """Whether our content is what was released."""
+        ...
+
+    def problems(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> tuple[Problem, ...]:
+        """What stops the release itself once it has lasted; that of its pods is asked of its workloads."""
         ...
 
     def since(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> datetime | None:

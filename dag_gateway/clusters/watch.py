@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dag_gateway.clock import Clock
 
 from .api import Api
-from .errors import ClusterMisconfigured, ClusterUnreachable, VersionExpired
+from .errors import ClusterMisconfigured, ClusterUnreachable, Forbidden, VersionExpired
 from .objects import Object, meta, name, namespace
 from .resources import Selection
 
@@ -51,31 +51,41 @@ class Lost:
 
 Change = Seen | Gone | Synced | Lost
 
-Watch = Callable[[Selection], AsyncGenerator[Change, None]]
-"""Where changes come from: today one watch per follower and selection; an informer shared by many fits here too."""
+Known = dict[tuple[str, str], Object]
+"""Objects by namespace and name."""
+
+Attempt = Callable[[], AsyncGenerator[Change, None]]
+"""Tells everything, then ``Synced``, then what changes, until it raises VersionExpired or a trouble of the cluster."""
 
 
-def watching(api: Api, clock: Clock) -> Watch:
-    """Watches of one cluster."""
+def changes_of(
+    api: Api, clock: Clock, selection: Selection, *, may_be_narrowed: bool = False
+) -> AsyncGenerator[Change, None]:
+    """List and watch, for as long as somebody looks; raises as ``as_long_as_wanted`` does."""
+    known: Known = {}
+    return as_long_as_wanted(
+        clock, lambda: list_and_watch(api, clock, selection, known), may_be_narrowed=may_be_narrowed
+    )
 
-    def watch(selection: Selection) -> AsyncGenerator[Change, None]:
-        return as_long_as_wanted(api, clock, selection)
 
-    return watch
+async def as_long_as_wanted(
+    clock: Clock, attempt: Attempt, *, may_be_narrowed: bool = False
+) -> AsyncGenerator[Change, None]:
+    """Never ends by itself; comes back after every loss. Raises ClusterMisconfigured when it is refused repeatedly.
 
-
-async def as_long_as_wanted(api: Api, clock: Clock, selection: Selection) -> AsyncGenerator[Change, None]:
-    """Never ends by itself; comes back after every loss. Raises ClusterMisconfigured when it is refused repeatedly."""
-    known: dict[tuple[str, str], Object] = {}
+    Who ``may_be_narrowed`` has another way if it was never let in: it is told at once, by Forbidden.
+    """
     losses = refusals = 0
+    ever = False
     while True:
         listed = False
         try:
-            async with aclosing(list_and_watch(api, clock, selection, known)) as changes:
+            async with aclosing(attempt()) as changes:
                 async for change in changes:
                     if listed:  # a list alone does not show that watching works, what comes after it does
                         losses = refusals = 0
                     listed = listed or isinstance(change, Synced)
+                    ever = ever or listed
                     yield change
         except VersionExpired:
             losses = 0  # what was missed is in the next list
@@ -84,26 +94,24 @@ async def as_long_as_wanted(api: Api, clock: Clock, selection: Selection) -> Asy
             yield Lost(error.message)
         except ClusterMisconfigured as error:
             losses, refusals = losses + 1, refusals + 1
-            if refusals == REFUSALS:
+            if refusals == REFUSALS or (may_be_narrowed and not ever and isinstance(error, Forbidden)):
                 raise
             yield Lost(error.message)
         await clock.sleep(backoff(max(1, losses)))
 
 
-async def list_and_watch(
-    api: Api, clock: Clock, selection: Selection, known: dict[tuple[str, str], Object]
-) -> AsyncGenerator[Change, None]:
+async def list_and_watch(api: Api, clock: Clock, selection: Selection, known: Known) -> AsyncGenerator[Change, None]:
     """One list, what has vanished since the last one, ``Synced``, then watches until VersionExpired."""
     page = await api.list_objects(selection)
-    for difference in _differences(page.items, known):
+    for difference in differences(page.items, known):
         yield difference
     yield Synced()
-    version, silent = page.version, 0
+    newest, silent = page.version, 0
     while True:
         silent += 1
-        async with aclosing(api.events(selection, version)) as events:
+        async with aclosing(api.events(selection, newest)) as events:
             async for event in events:
-                version, silent = _version(event["object"]) or version, 0
+                newest, silent = version(event["object"]) or newest, 0
                 change = _change(event["type"], event["object"], known)
                 if change:
                     yield change
@@ -118,17 +126,17 @@ def backoff(failures: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, keeps no secret
 
 
-def _differences(items: tuple[Object, ...], known: dict[tuple[str, str], Object]) -> list[Change]:
+def differences(items: tuple[Object, ...], known: Known) -> list[Change]:
     """What a new list says that is not known, vanished objects included; ``known`` becomes the list."""
     now = {_key(item): item for item in items}
     gone = [Gone(known[key]) for key in known.keys() - now.keys()]
-    seen = [Seen(item) for key, item in now.items() if key not in known or _version(known[key]) != _version(item)]
+    seen = [Seen(item) for key, item in now.items() if key not in known or version(known[key]) != version(item)]
     known.clear()
     known.update(now)
     return [*gone, *seen]
 
 
-def _change(kind: str, obj: Object, known: dict[tuple[str, str], Object]) -> Change | None:
+def _change(kind: str, obj: Object, known: Known) -> Change | None:
     """None for bookmarks, which only carry a version."""
     if kind == "DELETED":
         known.pop(_key(obj), None)
@@ -143,5 +151,6 @@ def _key(obj: Object) -> tuple[str, str]:
     return namespace(obj), name(obj)
 
 
-def _version(obj: Object) -> str:
+def version(obj: Object) -> str:
+    """Changes with every write."""
     return str(meta(obj).get("resourceVersion", ""))

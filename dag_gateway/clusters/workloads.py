@@ -1,34 +1,29 @@
 """Which objects belong to a rollout, how far it is, and what stops it: pure rules over lists of plain objects."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from dag_gateway.config import PatienceSettings
 from dag_gateway.model.health import Health, Verdict, healthy, progressing, worst
 
-from . import diagnose, rules
+from . import diagnose, rules, warnings
 from .diagnose import Problem
-from .objects import (
-    Object,
-    annotation,
-    condition,
-    created,
-    holds,
-    label,
-    meta,
-    moment,
-    name,
-    observed,
-    owned_by,
-    status,
-    uid,
-)
+from .gaps import replicas
+from .objects import Object, annotation, condition, created, holds, key, meta, moment, name, status, title, uid
+from .revisions import THROUGH_REPLICA_SETS, current_pods, new_replica_set, owned
 
-_REVISION = "deployment.kubernetes.io/revision"
-_HASH = "controller-revision-hash"
-
-_BAD_NEWS = {("Progressing", "False"), ("ReplicaFailure", "True"), ("Failed", "True"), ("Stalled", "True")}
+_BAD_NEWS = {
+    ("Progressing", "False"),
+    ("ReplicaFailure", "True"),
+    ("Failed", "True"),
+    ("Stalled", "True"),
+    ("InvalidSpec", "True"),
+}
 """Conditions that stay behind from an earlier rollout until the controller has seen the new one."""
+
+_NAMED = 5
+"""Objects that a message names one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +35,37 @@ class Workloads:
     pods: Sequence[Object] = ()
     missing: Sequence[Health] = ()
     """One entry per object that should be there and is not."""
+    unjudged: Sequence[Object] = ()
+    """What belongs to the release and nobody can judge: of a kind without a rule, or not to be read."""
+    warnings: Sequence[Object] = ()
+    """Events of controllers that can not create pods and have no other way to tell it; see ``warnings``."""
+    notes: Sequence[str] = ()
+    """What else there is to say of the release once it runs well."""
 
 
-def judge(workloads: Workloads, since: datetime | None) -> Health:
+def judge(workloads: Workloads, since: datetime | None, now: datetime) -> Health:
     """How well the release runs, its pods counted.
 
-    Bad news older than ``since`` is of an earlier rollout and does not count; with None all of it is.
+    Bad news older than ``since`` is of an earlier rollout and does not count; with None all of it is. What nobody can
+    judge stops nothing, so that it is healthy is not said either: it is named.
     """
-    parts = [_judge_owner(owner, workloads, since) for owner in workloads.owners if not is_hook(owner)]
-    if not parts and not workloads.missing:
-        return healthy("the release has no workloads")
-    return worst((*parts, *workloads.missing))
+    parts = [_judge_owner(owner, workloads, since, now) for owner in workloads.owners if not is_hook(owner)]
+    whole = worst((*parts, *workloads.missing))
+    if not parts and not workloads.missing and not workloads.notes:
+        whole = healthy("the release has no workloads")
+    if whole.verdict is not Verdict.HEALTHY:
+        return whole
+    words = (whole.message, *workloads.notes, _unjudged(workloads))
+    return replace(whole, message="; ".join(filter(None, words)))
 
 
-def problems(workloads: Workloads, since: datetime | None, older: Collection[str] = frozenset()) -> tuple[Problem, ...]:
+def problems(
+    workloads: Workloads,
+    since: datetime | None,
+    now: datetime,
+    older: Collection[str],
+    patience: PatienceSettings,
+) -> tuple[Problem, ...]:
     """What stops the rollout, behind it what only explains: of the newest pods of what is not healthy.
 
     Nothing older than ``since`` counts. The API's times are whole seconds: ``older`` are the uids of pods that were
@@ -61,8 +73,8 @@ def problems(workloads: Workloads, since: datetime | None, older: Collection[str
     """
     found: list[Problem] = []
     for owner in workloads.owners:
-        if not is_hook(owner) and rules.judge(owner).verdict is not Verdict.HEALTHY:
-            found.extend(_problems_of(owner, workloads, since, older))
+        if not is_hook(owner) and rules.judge(owner, now).verdict is not Verdict.HEALTHY:
+            found.extend(_problems_of(owner, workloads, since, older, patience))
     return tuple(sorted(found, key=lambda problem: problem.grace is None))
 
 
@@ -71,46 +83,8 @@ def is_hook(obj: Object) -> bool:
     return bool(annotation(obj, "helm.sh/hook"))
 
 
-def current_pods(owner: Object, workloads: Workloads) -> tuple[Object, ...]:
-    """The pods of the newest revision of ``owner``; none while its controller has not seen the newest spec."""
-    if not observed(owner):
-        return ()
-    if owner.get("kind") == "Pod":
-        return (owner,)
-    if owner.get("kind") == "Deployment":
-        newest = new_replica_set(owner, workloads.replica_sets)
-        return _owned(newest, workloads.pods) if newest else ()
-    pods = _owned(owner, workloads.pods)
-    revision = _newest_revision(owner, pods)
-    return tuple(pod for pod in pods if label(pod, _HASH) == revision)
-
-
-def new_replica_set(deployment: Object, replica_sets: Iterable[Object]) -> Object | None:
-    """The one whose revision is the Deployment's (``deployment.kubernetes.io/revision``); None before there is one."""
-    revision = annotation(deployment, _REVISION)
-    for candidate in replica_sets:
-        if revision and owned_by(candidate, deployment) and annotation(candidate, _REVISION) == revision:
-            return candidate
-    return None
-
-
-def _newest_revision(owner: Object, pods: Sequence[Object]) -> str:
-    """Of a StatefulSet as it says itself; of others that of the youngest pod, as each new pod has the newest template.
-
-    Pods of a Job or of a bare ReplicaSet have no revision: all of them count.
-    """
-    if owner.get("kind") == "StatefulSet":
-        return str(status(owner).get("updateRevision", ""))
-    youngest = max(pods, key=lambda pod: str(meta(pod).get("creationTimestamp", "")), default=None)
-    return label(youngest, _HASH) if youngest else ""
-
-
-def _owned(owner: Object, objects: Iterable[Object]) -> tuple[Object, ...]:
-    return tuple(obj for obj in objects if owned_by(obj, owner))
-
-
-def _judge_owner(owner: Object, workloads: Workloads, since: datetime | None) -> Health:
-    health = rules.judge(_without_old_news(owner, since))
+def _judge_owner(owner: Object, workloads: Workloads, since: datetime | None, now: datetime) -> Health:
+    health = rules.judge(_without_old_news(owner, since), now)
     if health.verdict is Verdict.FAILED and owner.get("kind") == "Pod" and not _new(created(owner), since):
         return progressing(f"{name(owner)}: failed before this release")
     desired = _desired(owner)
@@ -118,7 +92,7 @@ def _judge_owner(owner: Object, workloads: Workloads, since: datetime | None) ->
         return health
     if health.verdict is Verdict.HEALTHY:
         return healthy(f"{name(owner)}: {desired}/{desired} pods ready", ready=desired, desired=desired)
-    pods = current_pods(owner, workloads)
+    pods = current_pods(owner, workloads.replica_sets, workloads.pods)
     ready = sum(1 for pod in pods if holds(pod, "Ready") and not meta(pod).get("deletionTimestamp"))
     if health.verdict is Verdict.FAILED:
         return replace(health, ready=ready, desired=desired)
@@ -129,17 +103,29 @@ def _judge_owner(owner: Object, workloads: Workloads, since: datetime | None) ->
 def _desired(owner: Object) -> int | None:
     """How many pods it should run; None for kinds whose pods are not counted."""
     kind = owner.get("kind")
-    if kind in ("Deployment", "StatefulSet", "ReplicaSet"):
-        replicas = (owner.get("spec") or {}).get("replicas")
-        return 1 if replicas is None else int(replicas)
+    if kind in (*THROUGH_REPLICA_SETS, "StatefulSet", "ReplicaSet"):
+        return replicas(owner)
     if kind == "DaemonSet":
         return int(status(owner).get("desiredNumberScheduled") or 0)
     return None
 
 
+def _unjudged(workloads: Workloads) -> str:
+    """``not judged: Gadget shop/web (no rule for its kind)``; empty where everything was."""
+    named = [
+        f"{title(obj)} ({'it could not be read' if key(obj) in rules.RULES else 'no rule for its kind'})"
+        for obj in workloads.unjudged
+    ]
+    others = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"not judged: {', '.join(named[:_NAMED])}{others}" if named else ""
+
+
 def _without_old_news(owner: Object, since: datetime | None) -> Object:
-    conditions = [entry for entry in status(owner).get("conditions") or () if not _is_old_news(entry, since)]
-    return {**owner, "status": {**status(owner), "conditions": conditions}}
+    """The phase of a Rollout sums its conditions up, so it goes with those that are not of this rollout."""
+    conditions = status(owner).get("conditions") or ()
+    kept = [entry for entry in conditions if not _is_old_news(entry, since)]
+    summed_up = {"phase": None} if len(kept) < len(conditions) and owner.get("kind") == "Rollout" else {}
+    return {**owner, "status": {**status(owner), "conditions": kept, **summed_up}}
 
 
 def _is_old_news(entry: Object, since: datetime | None) -> bool:
@@ -152,13 +138,32 @@ def _new(when: datetime | None, since: datetime | None) -> bool:
     return since is not None and when is not None and when >= since
 
 
-def _problems_of(owner: Object, workloads: Workloads, since: datetime | None, older: Collection[str]) -> list[Problem]:
+def _problems_of(
+    owner: Object,
+    workloads: Workloads,
+    since: datetime | None,
+    older: Collection[str],
+    patience: PatienceSettings,
+) -> list[Problem]:
+    through_a_set = owner.get("kind") in THROUGH_REPLICA_SETS
+    creator = new_replica_set(owner, workloads.replica_sets) if through_a_set else owner
     found: list[Problem] = []
-    creator = new_replica_set(owner, workloads.replica_sets) if owner.get("kind") == "Deployment" else owner
     if creator and _new(moment(condition(creator, "ReplicaFailure").get("lastTransitionTime")), since):
-        found.extend(diagnose.of_creator(creator))
-    for pod in current_pods(owner, workloads):
+        found.extend(diagnose.of_creator(creator, patience))
+    found.extend(diagnose.of_warnings(owner, _refusals(owner, workloads, since), patience))
+    for pod in current_pods(owner, workloads.replica_sets, workloads.pods):
         is_older = created(pod) == since and uid(pod) in older
         if _new(created(pod), since) and not is_older and not diagnose.deleted_or_ready(pod):
-            found.extend(diagnose.of_pod(pod))
+            found.extend(diagnose.of_pod(pod, patience))
     return found
+
+
+def _refusals(owner: Object, workloads: Workloads, since: datetime | None) -> list[Object]:
+    """Events stay for an hour: they count while pods are missing, and none was created after them."""
+    pods = owned(owner, workloads.pods)
+    wanted = _desired(owner)
+    if len(pods) >= (1 if wanted is None else wanted):
+        return []
+    about = [event for event in workloads.warnings if warnings.concerns(event, uid(owner))]
+    after = [event for event in about if warnings.last_seen(event) > warnings.newest(pods)]
+    return [event for event in after if _new(warnings.last_seen(event), since)]

@@ -173,6 +173,23 @@ class RepositorySettings(Settings):
         return "://" not in self.url and read_ssh_url(self.url) is None
 
 
+class PatienceSettings(Settings):
+    """How long trouble of new pods may last before it fails a rollout; less is a hiccup that may mend itself."""
+
+    crashes: int = Field(default=2, gt=0)
+    """Restarts of a container before its CrashLoopBackOff counts: one crash may be a dependency that comes up later."""
+    image_pull: Seconds = 20.0
+    """An image that can not be pulled: the second attempt of the kubelet comes after 10 s."""
+    config: Seconds = 30.0
+    """A container's configuration that is missing: Secrets of other controllers come a while later."""
+    create: Seconds = 15.0
+    """Pods that are refused, by a quota or an admission: old pods that leave free quota."""
+    unschedulable: Seconds = 120.0
+    """A pod without a node: an autoscaler may need as long for one (kstatus waits 15 s only)."""
+    degraded: Seconds = 30.0
+    """What a controller reports as Degraded or as not comparable: it may have looked at the wrong moment."""
+
+
 class ClusterSettings(Settings):
     """How to reach a cluster: a kubeconfig, the service account of the pod, or address and token."""
 
@@ -186,6 +203,11 @@ class ClusterSettings(Settings):
     """For one request that is not a watch."""
     grace: Seconds = 30.0
     """How long a cluster may be unreachable before a push is given up."""
+    scope: Literal["auto", "cluster", "namespace"] = "auto"
+    """What one watch covers: the whole cluster, or one namespace; auto: the cluster where the permissions allow it."""
+    unreachable_after: Seconds = 10.0
+    """How long a cluster may be away before the targets there are shown as unreachable."""
+    patience: PatienceSettings = PatienceSettings()
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -209,7 +231,7 @@ class TargetSettings(Settings):
     namespace: str
     release: str | None = None
     """None: the last part of the environment's path."""
-    tracker: Literal["flux", "helm"]
+    tracker: Literal["flux", "argocd", "helm", "workloads"]
     resource: ResourceSettings = ResourceSettings()
     """None: namespace and release of the target."""
     timeout: Seconds = 300.0

@@ -1,18 +1,20 @@
 """Following the rollout at all targets at once until each has an end, and what the whole comes to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import structlog
 
+from dag_gateway.errors import Temporary
 from dag_gateway.iac import FolderReplaced
 from dag_gateway.model.deployment import Deployment, Status
-from dag_gateway.model.health import Health, Verdict, failed, progressing
+from dag_gateway.model.health import Health, Verdict, failed, progressing, unknown
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.model.target import Goal, Target, TargetState, TargetStatus
 from dag_gateway.store import StoreUnavailable
 
+from .expected import Renderings, expected_objects
 from .journal import Journal, environment_key
 from .tools import Tools
 
@@ -23,25 +25,51 @@ _LAST_LOOK = 10.0
 
 _STORE_PAUSE = 1.0
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+
 Tell = Callable[[str, Health], Awaitable[None]]
 
 
 async def monitor(journal: Journal, tools: Tools) -> Deployment:
     """monitoring -> deployed | failed: the worst target decides."""
-    news: asyncio.Queue[tuple[str, Health]] = asyncio.Queue()
-
-    async def tell(target_id: str, health: Health) -> None:
-        await news.put((target_id, health))
-
+    news = _News()
+    tell = news.tell
     open_targets = [state for state in journal.deployment.targets if not state.status.terminal]
     followers = [asyncio.create_task(_follow(state, journal, tools, tell)) for state in open_targets]
     followers.append(asyncio.create_task(_give_way(journal.deployment, tools, tell)))
     try:
         while not all(state.status.terminal for state in journal.deployment.targets):
-            await journal.observe(*await news.get())
+            await journal.observe(*await news.next())
     finally:
         await _stop(followers)
     return conclusion(journal.deployment)
+
+
+class _News:
+    """What is to be written down: of each target the newest, so that a slow store loses words and no time."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Health] = {}
+        self._some = asyncio.Event()
+
+    async def tell(self, target_id: str, health: Health) -> None:
+        """The first end of a target stays."""
+        if not _is_end(self._newest.get(target_id)):
+            self._newest[target_id] = health
+            self._some.set()
+
+    async def next(self) -> tuple[str, Health]:
+        """In the order in which the targets spoke up."""
+        await self._some.wait()
+        target_id = next(iter(self._newest))
+        health = self._newest.pop(target_id)
+        if not self._newest:
+            self._some.clear()
+        return target_id, health
+
+
+def _is_end(health: Health | None) -> bool:
+    return health is not None and health.verdict in (Verdict.HEALTHY, Verdict.FAILED)
 
 
 async def _stop(followers: list[asyncio.Task[None]]) -> None:
@@ -55,8 +83,7 @@ async def _follow(state: TargetState, journal: Journal, tools: Tools, tell: Tell
     last = progressing("waiting")
     try:
         async with asyncio.timeout(_seconds_left(target, journal, tools)):
-            healths = tools.clusters.follow(target, _goal(deployment, state), _contains(deployment, tools))
-            async with aclosing(healths):
+            async with aclosing(_healths(deployment, state, tools)) as healths:
                 async for last in healths:
                     await tell(target.id, last)
     except TimeoutError:
@@ -66,16 +93,44 @@ async def _follow(state: TargetState, journal: Journal, tools: Tools, tell: Tell
         await tell(target.id, failed(Reason.INTERNAL, "the gateway failed while following it; its log has the details"))
 
 
+async def _healths(deployment: Deployment, state: TargetState, tools: Tools) -> AsyncGenerator[Health, None]:
+    """What is seen at one target, to its end; before that, what keeps the gateway from knowing what to look for."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            renderings = await expected_objects(deployment, state.target, tools)
+            break
+        except StepFailed as error:
+            yield failed(error.reason, error.message)
+            return
+        except Temporary as error:
+            yield unknown(error.message)
+        await tools.clock.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    goal = _goal(deployment, state, renderings)
+    async with aclosing(tools.clusters.follow(state.target, goal, _contains(deployment, tools))) as healths:
+        async for health in healths:
+            yield health
+
+
 def _seconds_left(target: Target, journal: Journal, tools: Tools) -> float:
     left = (target.deadline(journal.deployment.accepted_at) - tools.clock.now()).total_seconds()
     return max(left, _LAST_LOOK if journal.resumed else 0.0)
 
 
-def _goal(deployment: Deployment, state: TargetState) -> Goal:
+def _goal(deployment: Deployment, state: TargetState, renderings: Renderings) -> Goal:
     if deployment.commit is None or deployment.chart_version is None:
         raise ValueError(f"deployment {deployment.id} is monitored before it was pushed")
     where = deployment.destination.path
-    return Goal(deployment.commit, where, deployment.chart_name, deployment.chart_version, state.baseline)
+    return Goal(
+        deployment.commit,
+        where,
+        deployment.chart_name,
+        deployment.chart_version,
+        state.baseline,
+        renderings.expected,
+        renderings.earlier,
+    )
 
 
 def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable[bool]]:

@@ -1,9 +1,11 @@
 """Before anything is written: is the chart sound, can the targets be followed, what runs there now?"""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dag_gateway.clusters import ClusterUnreachable
-from dag_gateway.helm import images
+from dag_gateway.helm import Rendered, images
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.model.target import Baseline, TargetState
@@ -12,6 +14,10 @@ from .journal import Journal
 from .tools import Tools
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+
+Objects = Sequence[Mapping[str, Any]]
+Place = tuple[str, str]
+"""Release and namespace: what a chart becomes depends on both."""
 
 
 async def begin(journal: Journal, tools: Tools) -> Deployment:
@@ -22,27 +28,32 @@ async def begin(journal: Journal, tools: Tools) -> Deployment:
 async def validate(journal: Journal, tools: Tools) -> Deployment:
     """validating -> pushing: real Helm accepts the chart, and every target has answered."""
     deployment = journal.deployment
-    changes = await _check_chart(deployment, tools)
-    states = await _with_baselines(deployment, tools)
-    checked = deployment.with_targets(states)
+    rendered = await _check_chart(deployment, tools)
+    checked = deployment.with_targets(await _with_baselines(deployment, rendered, tools))
+    changes = images(list(rendered.values())[-1].objects)
     return checked.after(Status.PUSHING, _summary(deployment, changes), changes=changes)
 
 
-async def _check_chart(deployment: Deployment, tools: Tools) -> str:
+async def _check_chart(deployment: Deployment, tools: Tools) -> Mapping[Place, Rendered]:
     archive = await tools.store.chart(deployment.number)
-    changes = ""
-    for release, namespace in sorted({(s.target.release, s.target.namespace) for s in deployment.targets}):
-        rendered = await tools.helm.check(archive, release=release, namespace=namespace)
-        changes = images(rendered.objects)
-    return changes
+    return {
+        (release, namespace): await tools.helm.check(archive, release=release, namespace=namespace)
+        for release, namespace in sorted({_place(state) for state in deployment.targets})
+    }
+
+
+def _place(state: TargetState) -> Place:
+    return state.target.release, state.target.namespace
 
 
 def _summary(deployment: Deployment, changes: str) -> str:
     return f"the chart {deployment.chart_name} is sound" + (f": {changes}" if changes else "")
 
 
-async def _with_baselines(deployment: Deployment, tools: Tools) -> list[TargetState]:
-    asked = [_baseline(state, deployment, tools) for state in deployment.targets]
+async def _with_baselines(
+    deployment: Deployment, rendered: Mapping[Place, Rendered], tools: Tools
+) -> list[TargetState]:
+    asked = [_baseline(state, rendered[_place(state)].objects, deployment, tools) for state in deployment.targets]
     # All are waited for: nothing may go on asking after the first refusal has ended the deployment.
     answers = await asyncio.gather(*asked, return_exceptions=True)
     return [_answered(state, answer) for state, answer in zip(deployment.targets, answers, strict=True)]
@@ -54,14 +65,14 @@ def _answered(state: TargetState, answer: Baseline | BaseException) -> TargetSta
     return state.with_baseline(answer)
 
 
-async def _baseline(state: TargetState, deployment: Deployment, tools: Tools) -> Baseline:
+async def _baseline(state: TargetState, objects: Objects, deployment: Deployment, tools: Tools) -> Baseline:
     """Ask again while the cluster is away, for the grace period; a cluster that never answers gets no push."""
     target, pause = state.target, _FIRST_PAUSE
     waiting_until = tools.clock.now().timestamp() + tools.grace.get(target.cluster, 0.0)
     give_up = min(waiting_until, target.deadline(deployment.accepted_at).timestamp())
     while True:
         try:
-            return await tools.clusters.baseline(target, deployment.destination.path)
+            return await tools.clusters.baseline(target, deployment.destination.path, objects)
         except ClusterUnreachable as error:
             if tools.clock.now().timestamp() + pause > give_up:
                 raise StepFailed(Reason.UNREACHABLE, f"{error.message}; nothing was pushed") from error

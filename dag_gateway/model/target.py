@@ -1,7 +1,7 @@
 """A target: one Helm release in one namespace of one cluster, and what is known of the rollout there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -71,11 +71,13 @@ _STATUS_OF = {
 class Baseline:
     """What ran at a target before the push. None where there was no release or the tracker can not say.
 
-    ``revision`` is Helm's release revision.
+    ``revision`` is Helm's release revision. ``looked_at`` is when the controller last looked at its source, in its own
+    words: compared for being another one, never read as a time.
     """
 
     chart_version: str | None = None
     revision: int | None = None
+    looked_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +153,37 @@ class TargetState:
             reason=Reason(data["reason"]) if data["reason"] else None,
             ready=data["ready"],
             desired=data["desired"],
-            baseline=Baseline(baseline["chartVersion"], baseline["revision"]) if baseline else None,
+            baseline=_baseline_of(baseline) if baseline else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What has to be proven at a target: this chart, at this version, from this folder of this commit."""
+    """What has to be proven at a target: this chart, at this version, from this folder of this commit.
+
+    ``expected`` is what real Helm renders from the chart, ``earlier`` what it renders from the one that was at the path
+    before; both for the tracker ``workloads`` only. They may hold Secrets, so they are never printed.
+    """
 
     commit: str
     path: str
     chart_name: str
     chart_version: str
     baseline: Baseline | None = None
+    expected: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    earlier: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
 def _baseline_json(baseline: Baseline | None) -> dict[str, Any] | None:
     if baseline is None:
         return None
-    return {"chartVersion": baseline.chart_version, "revision": baseline.revision}
+    return {
+        "chartVersion": baseline.chart_version,
+        "revision": baseline.revision,
+        "lookedAt": baseline.looked_at,
+    }
+
+
+def _baseline_of(data: Mapping[str, Any]) -> Baseline:
+    """``lookedAt`` is missing in what versions before it have stored."""
+    return Baseline(data["chartVersion"], data["revision"], data.get("lookedAt"))

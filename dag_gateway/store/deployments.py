@@ -86,7 +86,7 @@ class DeploymentStore:
             if number is None:
                 raise LostRace(f"deployment {old.id} is no longer {old.status}; somebody else carries it on")
             await connection.execute(insert(events).values(event_columns(old.number, number, news)))
-            if new.status not in BEFORE_PUSH:
+            if old.status in BEFORE_PUSH and new.status not in BEFORE_PUSH:
                 await connection.execute(delete(charts).where(charts.c.deployment == old.number))
             return Event(number, news)
 

@@ -1,30 +1,28 @@
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from dag_gateway.clock import Clock, SystemClock
 from dag_gateway.clusters import Clusters, ClusterUnreachable
-from dag_gateway.clusters.flux_rollout import FluxRollout
-from dag_gateway.clusters.follower import Follower
+from dag_gateway.clusters.api import Api
 from dag_gateway.clusters.resources import DEPLOYMENTS, Selection
-from dag_gateway.clusters.watch import Change, watching
 from dag_gateway.config import ClusterSettings
-from dag_gateway.errors import Unavailable
 from dag_gateway.model.health import Health, Verdict
 from dag_gateway.model.reason import Reason, StepFailed
-from dag_gateway.model.target import Baseline, Tracker
+from dag_gateway.model.target import Baseline
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster as flux
 from tests.fakes.cluster_api import api_of
 from tests.fakes.fast_clock import FastClock
 from tests.fakes.flux_cluster import GOAL, OURS, PATH, TARGET, is_ours
-from tests.fakes.followed import followed
+from tests.fakes.followed import followed, following
 
 
 @asynccontextmanager
@@ -107,16 +105,6 @@ async def test_a_cluster_that_is_away_may_be_asked_again() -> None:
         assert await clusters.baseline(TARGET, PATH) == Baseline("1.0.0", 1)
 
 
-async def test_a_tracker_that_is_not_supported_is_named() -> None:
-    target = replace(TARGET, tracker=Tracker.ARGOCD)
-    async with cluster() as (_, clusters):
-        with pytest.raises(StepFailed, match=r"the tracker argocd is not supported; use flux or helm"):
-            await clusters.baseline(target, PATH)
-        told = [health async for health in clusters.follow(target, GOAL, is_ours)]
-
-    assert [(health.verdict, health.reason) for health in told] == [(Verdict.FAILED, Reason.CONFIG_ERROR)]
-
-
 async def test_a_kubeconfig_that_is_missing_fails_the_rollout(tmp_path: Path) -> None:
     settings = {"production": ClusterSettings(kubeconfig=tmp_path / "none")}
     async with Clusters(settings, SystemClock()) as clusters:
@@ -131,21 +119,6 @@ async def test_all_targets_of_a_cluster_share_one_connection() -> None:
         assert await asyncio.gather(*[clusters.baseline(TARGET, PATH) for _ in range(3)]) == [Baseline("1.0.0", 1)] * 3
 
 
-async def test_a_cluster_that_goes_away_is_unknown_until_it_is_back() -> None:
-    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
-        await rollout.message("waits for c0ffee000000")
-        sim.unavailable = True
-        away = await rollout.verdict(Verdict.UNKNOWN)
-        await flux.our_release(sim)
-        await flux.deployment(sim, "web:2")
-        sim.expire_history()
-        sim.unavailable = False
-        end = await rollout.end()
-
-    assert away.message.startswith("cluster production does not answer: HTTP status 503")
-    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
-
-
 async def test_dropped_and_expired_watches_are_not_noticed_by_anybody() -> None:
     async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
         await rollout.message("waits for c0ffee000000")
@@ -158,38 +131,10 @@ async def test_dropped_and_expired_watches_are_not_noticed_by_anybody() -> None:
     assert Verdict.UNKNOWN not in [health.verdict for health in rollout.told]
 
 
-async def test_nothing_is_asked_while_nothing_changes() -> None:
-    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
-        await rollout.message("waits for c0ffee000000")
-        lists = [path for _, path in sim.request_log if "watch=" not in path]
-        for number in range(20):  # what is not watched wakes nobody
-            await sim.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{number}"}})
-        await flux.git_repository(sim, OURS)
-        await rollout.message("was not built from our commit yet")
-
-        assert [path for _, path in sim.request_log if "watch=" not in path] == lists
-        assert len(rollout.told) == len(set(rollout.told))
-
-
-async def test_leaving_closes_every_watch_at_once() -> None:
-    async with cluster() as (_, clusters):
-        async with followed(clusters.follow(TARGET, GOAL, is_ours)) as rollout:
-            await rollout.message("waits for c0ffee000000")
-            assert len(watch_tasks()) == 9
-
-        assert watch_tasks() == []
-
-
-def watch_tasks() -> list[str]:
-    """The watches that this process keeps open now: three of the chain, six of the workloads."""
-    return [repr(task) for task in asyncio.all_tasks() if "Live._follow" in repr(task)]
-
-
 async def test_a_deadline_around_the_rollout_ends_it() -> None:
     async with cluster() as (_, clusters), aclosing(clusters.follow(TARGET, GOAL, is_ours)) as healths:
         with pytest.raises(TimeoutError):
             await collected(healths)
-        assert watch_tasks() == []
 
 
 async def collected(healths: AsyncGenerator[Health, None]) -> list[Health]:
@@ -200,22 +145,17 @@ async def collected(healths: AsyncGenerator[Health, None]) -> list[Health]:
 async def test_a_watch_that_runs_behind_does_not_show_the_old_workloads_as_ours() -> None:
     behind = asyncio.Event()
 
-    def lagging(selection: Selection) -> AsyncGenerator[Change, None]:
-        return held_back(selection) if selection.resource == DEPLOYMENTS else watch(selection)
+    class LaggingApi(Api):
+        async def events(self, selection: Selection, version: str) -> AsyncGenerator[Mapping[str, Any], None]:
+            if selection.resource == DEPLOYMENTS:
+                await behind.wait()
+            async with aclosing(super().events(selection, version)) as events:
+                async for event in events:
+                    yield event
 
-    async def held_back(selection: Selection) -> AsyncGenerator[Change, None]:
-        async with aclosing(watch(selection)) as changes:
-            yield await anext(changes)
-            yield await anext(changes)
-            await behind.wait()
-            async for change in changes:
-                yield change
-
-    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
-        watch = watching(api, SystemClock())
+    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token, kind=LaggingApi) as api:
         await flux.old_release(sim)
-        follower = Follower(api, lagging, SystemClock(), FluxRollout(TARGET), GOAL, is_ours)
-        async with followed(follower.healths()) as rollout:
+        async with following(api, TARGET, GOAL, is_ours) as rollout:
             await rollout.message("waits for c0ffee000000")
             await flux.deployment(sim, "web:2", updated=1)
             await flux.our_release(sim)
@@ -224,24 +164,6 @@ async def test_a_watch_that_runs_behind_does_not_show_the_old_workloads_as_ours(
             await flux.deployment(sim, "web:2")
             behind.set()
             assert (await rollout.end()).verdict is Verdict.HEALTHY
-
-
-async def test_an_iac_repository_that_is_away_is_unknown_and_asked_again() -> None:
-    asked: list[str] = []
-
-    async def contains(commit: str) -> bool:
-        asked.append(commit)
-        if len(asked) == 1:
-            raise Unavailable("the IaC repository iac does not answer")
-        return await is_ours(commit)
-
-    async with cluster() as (sim, clusters), followed(clusters.follow(TARGET, GOAL, contains)) as rollout:
-        assert (await rollout.verdict(Verdict.UNKNOWN)).message == "the IaC repository iac does not answer"
-        await rollout.message("waits for c0ffee000000")
-        await flux.our_release(sim)
-        await rollout.end()
-
-    assert asked == [flux.OLD, flux.OLD]
 
 
 async def test_a_descendant_of_our_commit_is_as_good_as_ours() -> None:

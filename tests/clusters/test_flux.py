@@ -18,7 +18,7 @@ RELEASE = "HelmRelease shop/web"
 
 def chain(state: str) -> Chain:
     parts: dict[str, Any] = load(f"flux-{state}")
-    return Chain(parts["gitRepository"], parts["helmChart"], parts["helmRelease"])
+    return Chain(parts["gitRepository"], parts["helmChart"], parts["helmRelease"], parts.get("kustomization"))
 
 
 def judge(state: str, goal: Goal = GOAL) -> Health:
@@ -29,11 +29,10 @@ WAITING = [
     ("no-release", "the HelmRelease does not exist yet"),
     ("no-repository", "the GitRepository does not exist yet"),
     ("no-chart", "the HelmChart does not exist yet"),
-    ("old-healthy", "GitRepository flux-system/iac is at badc0de00000, waits for c0ffee000000"),
+    ("old-healthy", "GitRepository flux-system/iac waits for c0ffee000000"),
     (
         "fetch-failed",
-        "GitRepository flux-system/iac is at badc0de00000, waits for c0ffee000000"
-        " (GitOperationFailed: connection refused)",
+        "GitRepository flux-system/iac waits for c0ffee000000 (GitOperationFailed: connection refused)",
     ),
     ("fetched", "HelmChart flux-system/shop-web was not built from our commit yet"),
     (
@@ -63,10 +62,39 @@ WAITING = [
     ("health-check-canceled", f"{RELEASE}: our release is failed (HealthCheckCanceled: a new revision is there)"),
     ("retrying", f"{RELEASE} is being rolled out (ProgressingWithRetry: retrying)"),
     ("deleted", f"{RELEASE} is being deleted"),
+    ("fetch-stalled-asked-again", "GitRepository flux-system/iac waits for c0ffee000000 (URLInvalid)"),
+    (
+        "access-denied-asked-again",
+        f"{RELEASE} has not begun with our chart (last attempted: 1.0.0)"
+        " (AccessDenied: can't access 'GitRepository/flux-system/iac')",
+    ),
+    (
+        "access-looked-at-again",
+        f"{RELEASE} has not begun with our chart (last attempted: 1.0.0)"
+        " (AccessDenied: can't access 'GitRepository/flux-system/iac')",
+    ),
+    (
+        "access-mended",
+        f"{RELEASE} has not begun with our chart (last attempted: 1.0.0)"
+        " (AccessDenied: can't access 'GitRepository/flux-system/iac')",
+    ),
+    (
+        "dependency-not-ready",
+        f"{RELEASE}: our release is failed (DependencyNotReady: dependency 'shop/db' is not ready)",
+    ),
+    (
+        "source-not-ready",
+        f"{RELEASE}: our release is failed (SourceNotReady: HelmChart 'flux-system/shop-web' is not ready)",
+    ),
+    (
+        "upgrade-failed-asked-again",
+        f"{RELEASE}: our release is failed (UpgradeFailed: Helm upgrade failed: context deadline exceeded)",
+    ),
+    ("retries-exceeded-asked-again", f"{RELEASE}: our release is failed (UpgradeFailed: failed)"),
     ("revision-old", "HelmChart flux-system/shop-web has version 1.1.0+badc0de00000, waits for 1.1.0"),
 ]
 
-PROVEN = ["deployed", "test-passed", "test-ignored", "remediated-before"]
+PROVEN = ["deployed", "drifted", "test-passed", "test-ignored", "remediated-before"]
 
 FAILED = [
     (
@@ -99,6 +127,43 @@ FAILED = [
         "rolled-back",
         Reason.ROLLOUT_FAILED,
         f"{RELEASE} failed and was taken back (RollbackSucceeded: rollback to web.v1 succeeded)",
+    ),
+    (
+        "no-rollback-target",
+        Reason.STALLED,
+        f"{RELEASE} gave up (MissingRollbackTarget: Failed to perform remediation: missing target release for rollback)"
+        " (UpgradeFailed: Helm upgrade failed: timed out)",
+    ),
+    (
+        "access-denied",
+        Reason.STALLED,
+        f"{RELEASE} can not begin (AccessDenied: cross-namespace references are not allowed)",
+    ),
+    (
+        "invalid-expression",
+        Reason.STALLED,
+        f"{RELEASE} can not begin (InvalidCELExpression: healthCheckExprs[0]: failed to parse)",
+    ),
+    (
+        "install-failed",
+        Reason.ROLLOUT_FAILED,
+        f"{RELEASE} failed (InstallFailed: Helm install failed: no matches for kind)",
+    ),
+    (
+        "artifact-failed",
+        Reason.ROLLOUT_FAILED,
+        f"{RELEASE} failed (ArtifactFailed: could not load the chart: digest mismatch)",
+    ),
+    (
+        "uninstalled",
+        Reason.ROLLOUT_FAILED,
+        f"{RELEASE} failed and was taken back (UninstallSucceeded: uninstall of web.v1 succeeded)"
+        " (InstallFailed: Helm install failed: timed out)",
+    ),
+    (
+        "upgrade-failed-handled",
+        Reason.ROLLOUT_FAILED,
+        f"{RELEASE} failed (UpgradeFailed: Helm upgrade failed: context deadline exceeded)",
     ),
     ("superseded", Reason.SUPERSEDED, f"{RELEASE}: 1.1.0 was deployed, then superseded by 1.2.0"),
 ]
@@ -254,6 +319,14 @@ def test_a_rollback_after_a_failed_test_of_ours_is_a_failure_and_no_successor() 
     )
 
 
+def test_while_another_chart_is_attempted_our_newest_release_is_not_superseded() -> None:
+    overtaken = chain("deployed")
+    assert overtaken.helm_release is not None
+    overtaken.helm_release["status"]["lastAttemptedRevision"] = "1.2.0"
+
+    assert flux.judge(overtaken, GOAL, [OURS]).verdict is Verdict.PROGRESSING
+
+
 def test_ours_released_twice_is_not_superseded_by_itself() -> None:
     twice = chain("deployed")
     assert twice.helm_release is not None
@@ -269,6 +342,7 @@ def test_ours_released_twice_is_not_superseded_by_itself() -> None:
     ("revision", "digits"),
     [
         (f"main@sha1:{OURS}", OURS),
+        (f"v1.1.0@sha1:{OURS}", OURS),
         (f"sha1:{OURS}", OURS),
         (f"refs/heads/a:b@sha1:{OURS}", OURS),
         ("main", None),

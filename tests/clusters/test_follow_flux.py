@@ -1,26 +1,40 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import pytest
 from pydantic import SecretStr
 
-from dag_gateway.clock import Clock, SystemClock
+from dag_gateway.clock import Clock
 from dag_gateway.clusters import Clusters
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Verdict
-from dag_gateway.model.reason import Reason
+from dag_gateway.model.reason import Reason, StepFailed
+from dag_gateway.model.target import Baseline, Target
+from dag_gateway.simulator import kinds
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster as flux
 from tests.fakes.fast_clock import FastClock
-from tests.fakes.flux_cluster import GOAL, OURS, TARGET, is_ours
+from tests.fakes.flux_cluster import GOAL, OURS, PATH, TARGET, is_ours
 from tests.fakes.followed import Followed, followed
+
+APPLIED_BY = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
+SUSPENDED = {
+    "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+    "kind": "Kustomization",
+    "metadata": {"name": "apps", "namespace": "flux-system"},
+    "spec": {"path": "./apps", "suspend": True, "sourceRef": {"kind": "GitRepository", "name": "iac"}},
+}
 
 
 @asynccontextmanager
-async def following(sim: SimulatedCluster, clock: Clock | None = None) -> AsyncIterator[Followed]:
+async def following(
+    sim: SimulatedCluster, clock: Clock | None = None, target: Target = TARGET
+) -> AsyncIterator[Followed]:
     settings = {"production": ClusterSettings(server=sim.url, token=SecretStr(sim.token))}
     async with (
-        Clusters(settings, clock or SystemClock()) as clusters,
-        followed(clusters.follow(TARGET, GOAL, is_ours)) as listener,
+        Clusters(settings, clock or FastClock(50)) as clusters,
+        followed(clusters.follow(target, GOAL, is_ours)) as listener,
     ):
         yield listener
 
@@ -77,6 +91,64 @@ async def test_an_image_that_can_not_be_pulled_fails_only_after_its_grace() -> N
     assert end.message == "pod web-2-a (namespace shop), container app: ErrImagePull: not found"
     assert [health.verdict for health in rollout.told[:-1]] == [Verdict.PROGRESSING] * (len(rollout.told) - 1)
     assert "1 of 2 updated" in rollout.told[-2].message
+
+
+async def test_content_that_failed_before_is_tried_again_when_flux_is_asked() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await flux.our_release(sim)
+        refused = flux.condition("Ready", "False", "UpgradeFailed", "quota")
+        await flux.helm_release(sim, {"1.1.0": "failed", "1.0.0": "deployed"}, refused)
+        async with following(sim, target=replace(TARGET, nudge=True)) as rollout:
+            await rollout.message("our release is failed (UpgradeFailed: quota)")
+            asked = annotations(sim)
+            assert asked["reconcile.fluxcd.io/resetAt"] == asked["reconcile.fluxcd.io/requestedAt"]
+            await flux.our_release(sim)
+            assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+
+async def test_content_that_failed_before_fails_at_once_where_nobody_may_ask() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await flux.our_release(sim)
+        refused = flux.condition("Ready", "False", "UpgradeFailed", "quota")
+        await flux.helm_release(sim, {"1.1.0": "failed", "1.0.0": "deployed"}, refused)
+        async with following(sim) as rollout:
+            assert (await rollout.end()).reason is Reason.ROLLOUT_FAILED
+
+
+async def test_a_suspended_kustomization_is_told_before_the_push() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await flux.old_release(sim)
+        release = sim.store.get(kinds.HELM_RELEASE, "shop", "web") or {}
+        await sim.apply({**release, "metadata": {**release["metadata"], "labels": APPLIED_BY}})
+        settings = {"production": ClusterSettings(server=sim.url, token=SecretStr(sim.token))}
+        async with Clusters(settings, FastClock(50)) as clusters:
+            assert await clusters.baseline(TARGET, PATH) == Baseline("1.0.0", 1)
+            await sim.apply(SUSPENDED)
+            with pytest.raises(StepFailed, match=r"Kustomization flux-system/apps, .* is suspended") as caught:
+                await clusters.baseline(TARGET, PATH)
+            sim.faults.forbidden.add(("list", "kustomizations"))
+            assert await clusters.baseline(TARGET, PATH) == Baseline("1.0.0", 1)
+
+    assert caught.value.reason is Reason.SUSPENDED
+
+
+async def test_a_release_that_is_born_later_is_asked_when_it_is_there() -> None:
+    async with simulated_cluster(controllers=False) as sim, following(sim, target=replace(TARGET, nudge=True)) as told:
+        await told.message("the HelmRelease does not exist yet")
+        await flux.helm_release(sim, {"1.0.0": "deployed"})
+        await told.message("the GitRepository does not exist yet")
+        assert "reconcile.fluxcd.io/requestedAt" in annotations(sim)
+        await flux.git_repository(sim, OURS)
+        await told.message("the HelmChart does not exist yet")
+
+        asked = [path.rpartition("/")[0].rpartition("/")[2] for method, path in sim.request_log if method == "PATCH"]
+        assert asked == ["helmreleases", "gitrepositories"]
+
+
+def annotations(sim: SimulatedCluster) -> dict[str, str]:
+    release = sim.store.get(kinds.HELM_RELEASE, "shop", "web") or {}
+    found: dict[str, str] = release["metadata"].get("annotations", {})
+    return found
 
 
 def crash_loop() -> dict[str, object]:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -5,14 +6,15 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from dag_gateway.clock import SystemClock
+from dag_gateway.clock import Clock
 from dag_gateway.clusters import Clusters
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Verdict
 from dag_gateway.model.reason import Reason, StepFailed
-from dag_gateway.model.target import Baseline
+from dag_gateway.model.target import Baseline, Target
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster
+from tests.fakes.fast_clock import FastClock
 from tests.fakes.flux_cluster import is_ours
 from tests.fakes.followed import Followed, followed
 from tests.fakes.helm_cluster import GOAL, TARGET, manifest_deployment, release
@@ -33,15 +35,17 @@ BROKEN = {
 
 
 @asynccontextmanager
-async def opened(sim: SimulatedCluster) -> AsyncIterator[Clusters]:
+async def opened(sim: SimulatedCluster, clock: Clock | None = None) -> AsyncIterator[Clusters]:
     settings = {"production": ClusterSettings(server=sim.url, token=SecretStr(sim.token))}
-    async with Clusters(settings, SystemClock()) as clusters:
+    async with Clusters(settings, clock or FastClock(50)) as clusters:
         yield clusters
 
 
 @asynccontextmanager
-async def following(sim: SimulatedCluster) -> AsyncIterator[Followed]:
-    async with opened(sim) as clusters, followed(clusters.follow(TARGET, GOAL, is_ours)) as listener:
+async def following(
+    sim: SimulatedCluster, target: Target = TARGET, clock: Clock | None = None
+) -> AsyncIterator[Followed]:
+    async with opened(sim, clock) as clusters, followed(clusters.follow(target, GOAL, is_ours)) as listener:
         yield listener
 
 
@@ -90,7 +94,64 @@ async def test_a_release_is_proven_by_its_record_and_the_objects_of_its_manifest
             await flux_cluster.deployment(sim, "web:2")
             end = await rollout.end()
 
-    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
+    assert end.verdict is Verdict.HEALTHY
+    assert end.message == "web: 2/2 pods ready; not judged: Certificate web (no rule for its kind)"
+
+
+async def test_an_old_release_that_stays_healthy_for_long_is_never_taken_for_ours() -> None:
+    clock = FastClock(200)
+    async with simulated_cluster(controllers=False) as sim:
+        await release(sim, 1, "1.0.0", "deployed", manifest_deployment("web:1"))
+        await flux_cluster.deployment(sim, "web:1")
+        async with following(sim, clock=clock) as rollout:
+            await rollout.message("revision 1 holds 1.0.0 (deployed), not 1.1.0")
+            await clock.sleep(30)
+            await release(sim, 2, "1.1.0", "pending-upgrade", manifest_deployment("web:2"))
+            await rollout.message("revision 2 of 1.1.0 is pending-upgrade")
+            await clock.sleep(30)
+            await sim.apply(flux_cluster.deployment_spec("web:2"))
+            await release(sim, 2, "1.1.0", "deployed", manifest_deployment("web:2"))
+            await rollout.message("web: 0/2 pods ready (the controller has not seen the new spec yet)")
+            await clock.sleep(30)
+            assert {health.verdict for health in rollout.told} == {Verdict.PROGRESSING}
+            await flux_cluster.deployment(sim, "web:2")
+            assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+
+async def test_an_operation_that_never_ended_is_told_at_once() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await release(sim, 1, "1.0.0", "pending-upgrade")
+        async with following(sim, replace(TARGET, timeout=0.0)) as rollout:
+            end = await rollout.end()
+
+    assert end.reason is Reason.STALLED
+    assert "`helm rollback` and deploy again" in end.message
+
+
+async def test_a_rollback_of_ours_ends_the_rollout() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await release(sim, 1, "1.0.0", "superseded")
+        await release(sim, 2, "1.1.0", "failed")
+        await release(sim, 3, "1.0.0", "deployed")
+        async with following(sim) as rollout:
+            end = await rollout.end()
+
+    assert (end.reason, end.message) == (
+        Reason.ROLLOUT_FAILED,
+        "revision 2 of 1.1.0 is failed: revision 2; then came revision 3 with 1.0.0: revision 3",
+    )
+
+
+async def test_of_a_long_history_only_the_newest_revisions_are_read_in_full() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        for revision in range(1, 9):
+            await release(sim, revision, f"0.{revision}.0", "superseded")
+        await release(sim, 9, "1.0.0", "deployed")
+        async with following(sim) as rollout:
+            await rollout.message("revision 9 holds 1.0.0 (deployed), not 1.1.0")
+
+        asked = "".join(path for _, path in sim.request_log)
+        assert set(re.findall(r"sh\.helm\.release\.v1\.web\.v(\d+)", asked)) == {"9", "8"}
 
 
 async def test_a_release_that_failed_is_told() -> None:

@@ -1,147 +1,126 @@
-import base64
-import gzip
-import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from dag_gateway.clusters import helm_release
-from dag_gateway.clusters.helm_release import Release, UnreadableRelease
-from dag_gateway.model.health import failed, healthy, progressing
+from dag_gateway.clusters.helm_record import Release
+from dag_gateway.model.health import Health, failed, healthy, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Baseline, Goal
+from tests.fakes.kubernetes_objects import load
 
 GOAL = Goal("c0ffee", "clusters/web", "web", "1.1.0", Baseline("1.0.0", 1))
+CREATED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+PATIENCE = 300.0
 
 
-def record(revision: int = 2, version: str = "1.1.0", status: str = "deployed", **info: str) -> dict[str, Any]:
-    return {
-        "name": "web",
-        "version": revision,
-        "info": {"status": status, **info},
-        "chart": {"metadata": {"name": "web", "version": version}},
-        "manifest": "---\nkind: ConfigMap\nmetadata:\n  name: web\n---\n# nothing\n---\n- a list\n",
-    }
+def history(state: str) -> list[Release]:
+    """The releases of a data file, newest first."""
+    loaded: dict[str, Any] = load(f"helm-{state}")
+    return [Release(chart_name="web", objects=(), created=CREATED, **fields) for fields in loaded["releases"]]
 
 
-def secret(content: bytes, revision: str = "2") -> dict[str, Any]:
-    name = f"sh.helm.release.v1.web.v{revision}"
-    data = base64.b64encode(base64.b64encode(content)).decode()
-    metadata = {"name": name, "labels": {"version": revision}, "creationTimestamp": "2026-01-31T12:00:00Z"}
-    return {"metadata": metadata, "data": {"release": data}}
-
-
-def release(revision: int = 2, version: str = "1.1.0", status: str = "deployed", description: str = "") -> Release:
-    return Release(revision, status, description, "web", version, "", None)
-
-
-@pytest.mark.parametrize("packed", [True, False])
-def test_a_record_is_read_compressed_or_plain(packed: bool) -> None:
-    content = json.dumps(record(description="Upgrade complete")).encode()
-
-    read = helm_release.decode(secret(gzip.compress(content) if packed else content))
-
-    assert (read.revision, read.status, read.description) == (2, "deployed", "Upgrade complete")
-    assert (read.chart_name, read.chart_version) == ("web", "1.1.0")
-    assert read.created == datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"\x1f\x8b\x08 not gzip", b"{", b"[]", b"null", b'{"info": {}}', gzip.compress(b" " * (33 * 1024**2))],
-    ids=["broken gzip", "broken JSON", "a list", "null", "parts missing", "too large"],
-)
-def test_a_secret_that_helm_did_not_write_is_named_without_its_content(content: bytes) -> None:
-    with pytest.raises(UnreadableRelease, match=r"Secret sh\.helm\.release\.v1\.web\.v2 does not hold a Helm release"):
-        helm_release.decode(secret(content))
-
-
-def test_a_secret_without_data_is_named() -> None:
-    with pytest.raises(UnreadableRelease, match=r"can be read \(KeyError\)"):
-        helm_release.decode({"metadata": {"name": "web"}})
-
-
-def test_an_unreadable_record_is_not_quoted_anywhere() -> None:
-    with pytest.raises(UnreadableRelease) as caught:
-        helm_release.decode(secret(b'{"password": "s3cret"'))
-
-    assert "s3cret" not in str(caught.value)
-    assert caught.value.__suppress_context__
-
-
-def test_the_manifest_gives_its_objects_and_nothing_else() -> None:
-    objects = helm_release.manifest_objects(helm_release.decode(secret(json.dumps(record()).encode())))
-
-    assert [obj["kind"] for obj in objects] == ["ConfigMap"]
-
-
-def test_the_objects_of_a_list_count_one_by_one() -> None:
-    inner = "{kind: List, items: [{kind: Service}, {kind: Deployment}, {}]}"
-    listed = Release(7, "deployed", "", "web", "1.1.0", f"kind: DeploymentList\nitems: [{inner}]\n", None)
-
-    assert [obj["kind"] for obj in helm_release.manifest_objects(listed)] == ["Service", "Deployment"]
-
-
-def test_a_manifest_that_is_not_yaml_is_named_by_its_revision() -> None:
-    broken = Release(7, "deployed", "", "web", "1.1.0", "a: [", None)
-
-    with pytest.raises(UnreadableRelease, match=r"the manifest of revision 7 is not YAML"):
-        helm_release.manifest_objects(broken)
-
-
-def test_revisions_are_ordered_as_numbers() -> None:
-    secrets = [secret(b"", revision) for revision in ("9", "10", "x")]
-
-    assert [helm_release.revision_of(item) for item in helm_release.newest_first(secrets)] == [10, 9, 0]
+def judge(state: str, goal: Goal = GOAL, age: float = 1.0) -> Health:
+    return helm_release.judge(history(state), goal, CREATED + timedelta(seconds=age), PATIENCE)
 
 
 WAITING = [
-    ([], "there is no release yet"),
-    ([release(1, "1.0.0")], "revision 1 holds 1.0.0 (deployed), not 1.1.0"),
-    ([release(1, "1.0.0", "failed")], "revision 1 holds 1.0.0 (failed), not 1.1.0"),
+    ("nothing", "there is no release yet"),
+    ("old-deployed", "revision 1 holds 1.0.0 (deployed), not 1.1.0"),
+    ("old-failed", "revision 1 holds 1.0.0 (failed), not 1.1.0"),
+    ("old-uninstalling", "revision 1 holds 1.0.0 (uninstalling), not 1.1.0"),
+    ("old-pending-install", "revision 1 of 1.0.0 is pending-install: another operation is under way"),
+    ("old-pending-upgrade", "revision 2 of 1.0.0 is pending-upgrade: another operation is under way"),
+    ("old-pending-rollback", "revision 3 of 1.0.0 is pending-rollback: another operation is under way"),
+    ("pending-install", "revision 2 of 1.1.0 is pending-install: Initial install underway"),
+    ("pending-upgrade", "revision 2 of 1.1.0 is pending-upgrade: Preparing upgrade"),
+    ("pending-rollback", "revision 3 of 1.1.0 is pending-rollback: Rollback to 2"),
+    ("unknown", "revision 2 of 1.1.0 is unknown"),
+    ("failed-before", "revision 1 of 1.1.0 is failed, from before this deployment"),
+    ("pending-before-another", "revision 3 holds 1.2.0 (deployed), not 1.1.0"),
+    ("superseded-before", "revision 2 holds 1.2.0 (deployed), not 1.1.0"),
+]
+
+FAILED = [
+    ("failed", Reason.ROLLOUT_FAILED, "revision 2 of 1.1.0 is failed: timed out waiting for the condition"),
+    ("hook-failed", Reason.HOOK_FAILED, "revision 2 of 1.1.0 is failed: pre-upgrade hooks failed: job migrate failed"),
+    ("uninstalled", Reason.ROLLOUT_FAILED, "revision 2 of 1.1.0 is uninstalled: Uninstallation complete"),
+    ("uninstalling", Reason.ROLLOUT_FAILED, "revision 2 of 1.1.0 is uninstalling: Deletion in progress"),
+    ("superseded", Reason.SUPERSEDED, "revision 2: 1.1.0 was deployed, then superseded by 1.2.0"),
     (
-        [release(2, "1.1.0", "pending-upgrade", "Preparing upgrade"), release(1, "1.0.0")],
-        "revision 2 of 1.1.0 is pending-upgrade: Preparing upgrade",
+        "rolled-back",
+        Reason.ROLLOUT_FAILED,
+        "revision 2 of 1.1.0 is failed: timed out waiting for the condition;"
+        " then came revision 3 with 1.0.0: Rollback to 1",
     ),
-    ([release(1, "1.1.0", "failed", "no")], "revision 1 of 1.1.0 is failed, from before this deployment"),
-    ([release(2, "1.2.0"), release(1, "1.1.0", "superseded")], "revision 2 holds 1.2.0 (deployed), not 1.1.0"),
-    ([release(3, "1.2.0"), release(2, "1.1.0", "failed")], "revision 3 holds 1.2.0 (deployed), not 1.1.0"),
 ]
 
 
-@pytest.mark.parametrize(("releases", "message"), WAITING)
-def test_a_release_that_is_not_ours_yet_is_waited_for(releases: list[Release], message: str) -> None:
-    assert helm_release.judge(releases, GOAL) == progressing(message)
+@pytest.mark.parametrize(("state", "message"), WAITING)
+def test_a_release_that_is_not_ours_yet_is_waited_for(state: str, message: str) -> None:
+    assert judge(state) == progressing(message)
 
 
-@pytest.mark.parametrize("revision", [1, 2])
-def test_ours_deployed_is_proof_even_when_it_was_there_before(revision: int) -> None:
-    assert helm_release.judge([release(revision)], GOAL) == healthy(f"revision {revision} of 1.1.0 is deployed")
+@pytest.mark.parametrize(("state", "reason", "message"), FAILED)
+def test_ours_that_ended_badly_has_failed(state: str, reason: Reason, message: str) -> None:
+    assert judge(state) == failed(reason, message)
+
+
+@pytest.mark.parametrize("baseline", [Baseline("1.0.0", 1), Baseline("1.1.0", 2), None])
+def test_ours_deployed_is_proof_even_when_it_was_there_before(baseline: Baseline | None) -> None:
+    goal = Goal("c0ffee", "clusters/web", "web", "1.1.0", baseline)
+
+    assert judge("deployed", goal) == healthy("revision 2 of 1.1.0 is deployed")
+
+
+def test_what_helm_says_of_a_failure_is_told_without_secrets() -> None:
+    said = 'cannot patch "db" with kind Secret: password=hunter2 is not base64'
+    refused = Release(2, "failed", said, "web", "1.1.0", (), CREATED)
+
+    message = helm_release.judge([refused], GOAL, CREATED, PATIENCE).message
+
+    assert 'cannot patch "db" with kind Secret' in message
+    assert "hunter2" not in message
 
 
 def test_the_same_version_of_another_chart_is_not_ours() -> None:
-    other = Release(2, "deployed", "", "api", "1.1.0", "", None)
+    other = Release(2, "deployed", "", "api", "1.1.0", (), None)
 
     assert not helm_release.is_ours(other, GOAL)
 
 
 @pytest.mark.parametrize(
-    ("status", "description", "reason", "message"),
+    ("state", "revision", "command"),
     [
-        ("failed", "timed out", Reason.ROLLOUT_FAILED, "revision 2 of 1.1.0 is failed: timed out"),
-        ("failed", "pre-upgrade hooks failed: no", Reason.HOOK_FAILED, "failed: pre-upgrade hooks failed: no"),
-        ("uninstalled", "", Reason.ROLLOUT_FAILED, "revision 2 of 1.1.0 is uninstalled"),
+        ("old-pending-install", "revision 1 of 1.0.0 is pending-install", "helm uninstall"),
+        ("old-pending-upgrade", "revision 2 of 1.0.0 is pending-upgrade", "helm rollback"),
+        ("old-pending-rollback", "revision 3 of 1.0.0 is pending-rollback", "helm rollback"),
     ],
 )
-def test_ours_that_ended_badly_has_failed(status: str, description: str, reason: Reason, message: str) -> None:
-    health = helm_release.judge([release(2, "1.1.0", status, description)], GOAL)
+def test_an_operation_from_before_that_never_ends_is_told_with_the_way_out(
+    state: str, revision: str, command: str
+) -> None:
+    assert judge(state, age=PATIENCE) == failed(
+        Reason.STALLED,
+        f"{revision} since 2026-01-31T12:00:00.000Z, and Helm begins nothing else before that has ended;"
+        f" if no Helm works on it, `{command}` and deploy again",
+    )
+    assert judge(state, age=PATIENCE - 1).reason is None
 
-    assert health.reason is reason
-    assert health.message.endswith(message)
+
+@pytest.mark.parametrize("state", ["pending-install", "pending-upgrade", "pending-rollback"])
+def test_our_own_operation_may_take_as_long_as_the_target_gives_it(state: str) -> None:
+    assert judge(state, age=10 * PATIENCE).reason is None
 
 
-def test_ours_deployed_and_replaced_since_is_superseded() -> None:
-    health = helm_release.judge([release(3, "1.2.0"), release(2, "1.1.0", "superseded")], GOAL)
+def test_ours_from_before_the_push_that_never_ended_is_stuck_too() -> None:
+    again = Goal("c0ffee", "clusters/web", "web", "1.1.0", Baseline("1.1.0", 2))
 
-    assert health == failed(Reason.SUPERSEDED, "revision 2: 1.1.0 was deployed, then superseded by 1.2.0")
+    assert judge("pending-upgrade", again, age=PATIENCE).reason is Reason.STALLED
+
+
+def test_an_operation_of_which_nobody_knows_when_it_began_is_waited_for() -> None:
+    pending = Release(1, "pending-upgrade", "", "web", "1.0.0", (), None)
+
+    assert helm_release.judge([pending], GOAL, CREATED, 0.0).reason is None

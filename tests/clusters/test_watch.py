@@ -10,22 +10,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dag_gateway.clusters.errors import AccessDenied
-from dag_gateway.clusters.live import Live
 from dag_gateway.clusters.objects import name
 from dag_gateway.clusters.resources import SECRETS, Selection
-from dag_gateway.clusters.watch import REFUSALS, Change, Gone, Lost, Seen, Synced, backoff, watching
+from dag_gateway.clusters.watch import REFUSALS, Change, Gone, Lost, Seen, Synced, backoff, changes_of
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from dag_gateway.simulator.server import serving
 from tests.fakes.cluster_api import api_of
 from tests.fakes.fast_clock import FastClock
+from tests.fakes.watched_objects import secret
 
 ALL = Selection(SECRETS, "shop")
 ODD = Selection(SECRETS, "shop", labels="odd=yes")
-
-
-def secret(name: str, **labels: str) -> dict[str, object]:
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "shop", "labels": labels}}
 
 
 @asynccontextmanager
@@ -34,7 +30,7 @@ async def watched(
 ) -> AsyncIterator[tuple[SimulatedCluster, AsyncGenerator[Change, None]]]:
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
         await sim.apply(*objects)
-        async with aclosing(watching(api, FastClock())(selection)) as changes:
+        async with aclosing(changes_of(api, FastClock(), selection)) as changes:
             yield sim, changes
 
 
@@ -129,7 +125,7 @@ async def test_a_cluster_that_is_away_is_lost_once_per_attempt_and_named() -> No
 async def test_a_refusal_that_lasts_is_raised() -> None:
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
         sim.faults.forbidden.add(("list", "secrets"))
-        async with aclosing(watching(api, FastClock())(ALL)) as changes:
+        async with aclosing(changes_of(api, FastClock(), ALL)) as changes:
             assert await next_of(changes, REFUSALS - 1) == [("Lost", "")] * (REFUSALS - 1)
             with pytest.raises(AccessDenied, match=r"does not let the gateway list secrets in namespace shop"):
                 await anext(changes)
@@ -147,7 +143,7 @@ async def test_a_refusal_to_watch_is_raised_though_listing_is_allowed() -> None:
 async def test_a_refusal_that_passes_is_forgotten() -> None:
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
         sim.faults.forbidden.add(("list", "secrets"))
-        async with aclosing(watching(api, FastClock())(ALL)) as changes:
+        async with aclosing(changes_of(api, FastClock(), ALL)) as changes:
             assert await next_of(changes, 2) == [("Lost", ""), ("Lost", "")]
             sim.faults.forbidden.clear()
             assert await next_of(changes, 1) == [("Synced", "")]
@@ -179,7 +175,7 @@ async def test_a_watch_goes_on_after_the_newest_bookmark() -> None:
     async with (
         serving(app) as url,
         api_of(url, "token") as api,
-        aclosing(watching(api, FastClock())(ALL)) as changes,
+        aclosing(changes_of(api, FastClock(), ALL)) as changes,
     ):
         assert await next_of(changes, 2) == [("Synced", ""), ("Seen", "a")]
 
@@ -203,46 +199,8 @@ async def test_a_connection_that_breaks_in_the_middle_of_an_event_loses_nothing(
     async with (
         server,
         api_of(f"http://127.0.0.1:{port}", "token") as api,
-        aclosing(watching(api, FastClock())(ALL)) as changes,
+        aclosing(changes_of(api, FastClock(), ALL)) as changes,
     ):
         assert await next_of(changes, 2) == [("Synced", ""), ("Seen", "a")]
 
     assert answers == []
-
-
-async def test_a_watch_that_dies_of_something_unforeseen_is_not_silent() -> None:
-    async def dying(selection: Selection) -> AsyncGenerator[Change, None]:
-        yield Synced()
-        raise ZeroDivisionError("unforeseen")
-
-    async with Live(dying, FastClock()) as live:
-        await live.want([ALL])
-        with pytest.raises(ZeroDivisionError, match=r"unforeseen"):
-            await forever(live)
-
-
-async def forever(live: Live) -> None:
-    while True:
-        await live.changed(None)
-        live.snapshot()
-
-
-async def test_what_is_no_longer_wanted_is_no_longer_watched() -> None:
-    closed: list[Selection] = []
-
-    async def noting(selection: Selection) -> AsyncGenerator[Change, None]:
-        try:
-            yield Synced()
-            await asyncio.Event().wait()
-        finally:
-            closed.append(selection)
-
-    async with Live(noting, FastClock()) as live:
-        await live.want([ALL, ODD])
-        while not live.complete:
-            await live.changed(None)
-            live.snapshot()
-        await live.want([ODD])
-        assert closed == [ALL]
-
-    assert closed == [ALL, ODD]

@@ -83,7 +83,7 @@ def test_five_mistakes_are_five_problems_in_the_order_of_the_file() -> None:
         ("{cluster: prod, namespace: shop, tracker: flux, timeout: 90s}", "", "targets"),
         ("repositories:\n  iac: {url: /srv/iac.git}", "repositories: {}", "repositories: at least one is required"),
         ("repository: iac", "repository: cai", "'cai' is not among the repositories (iac)"),
-        ("tracker: flux", "tracker: helmfile", "Input should be 'flux' or 'helm'"),
+        ("tracker: flux", "tracker: helmfile", "Input should be 'flux', 'argocd', 'helm' or 'workloads'"),
         ("forges:\n", "server: {port: 99999}\nforges:\n", "server.port: Input should be less than or equal to 65535"),
         ("forges:\n", "server: {limits: {upload: much}}\nforges:\n", "'much' is not a size such as 20MiB"),
         ("forges:\n", "server: {heartbeat: 15}\nforges:\n", "a duration is written like 30s, 5m or 1h"),

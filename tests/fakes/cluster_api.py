@@ -11,10 +11,10 @@ from dag_gateway.config import ClusterSettings
 
 
 @asynccontextmanager
-async def api_of(url: str, token: str, timeout: str = "10s") -> AsyncIterator[Api]:
-    """The cluster ``production`` at ``url``."""
+async def api_of(url: str, token: str, timeout: str = "10s", kind: type[Api] = Api) -> AsyncIterator[Api]:
+    """The cluster ``production`` at ``url``; ``kind`` may be one that misbehaves."""
     settings = ClusterSettings.model_validate({"server": url, "token": SecretStr(token), "timeout": timeout})
-    api = Api("production", await connect("production", settings), settings.timeout)
+    api = kind("production", await connect("production", settings), settings.timeout)
     try:
         yield api
     finally:

@@ -97,10 +97,10 @@ async def upgrading(sim: SimulatedCluster) -> None:
     await helm_release(sim, {"1.1.0": "pending-upgrade", "1.0.0": "deployed"}, condition("Ready", "Unknown"), busy)
 
 
-async def deployment(sim: SimulatedCluster, image: str, *, ready: int = 2, updated: int = 2) -> dict[str, Any]:
+def deployment_spec(image: str) -> dict[str, Any]:
     """The Deployment ``web`` with two replicas, its revision named after the tag of the image."""
     tag = image.rpartition(":")[2]
-    obj = {
+    return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
@@ -118,10 +118,14 @@ async def deployment(sim: SimulatedCluster, image: str, *, ready: int = 2, updat
             },
         },
     }
+
+
+async def deployment(sim: SimulatedCluster, image: str, *, ready: int = 2, updated: int = 2) -> dict[str, Any]:
+    """``deployment_spec`` with a status that speaks of it."""
     progress = "NewReplicaSetAvailable" if updated == ready == 2 else "ReplicaSetUpdated"
     counts = {"replicas": 2, "updatedReplicas": updated, "readyReplicas": ready, "availableReplicas": ready}
     conditions = [condition("Available"), condition("Progressing", "True", progress)]
-    return await put(sim, obj, {**counts, "conditions": conditions})
+    return await put(sim, deployment_spec(image), {**counts, "conditions": conditions})
 
 
 async def pod(sim: SimulatedCluster, owner: Mapping[str, Any], status: Mapping[str, Any]) -> None:
@@ -136,6 +140,7 @@ async def pod(sim: SimulatedCluster, owner: Mapping[str, Any], status: Mapping[s
             "metadata": {
                 "name": f"web-{revision}",
                 "namespace": "shop",
+                "labels": {"app": "web"},
                 "annotations": {"deployment.kubernetes.io/revision": revision},
                 "ownerReferences": [_reference(owner, "apps/v1")],
             },

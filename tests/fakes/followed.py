@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
+from dag_gateway.clock import Clock
+from dag_gateway.clusters.api import Api
+from dag_gateway.clusters.connected import Connected
+from dag_gateway.clusters.follower import Contains, Follower
+from dag_gateway.clusters.informers import Informers
+from dag_gateway.clusters.trackers import TRACKERS, Charts
+from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Health, Verdict
+from dag_gateway.model.target import Goal, Target
+from tests.fakes.fast_clock import FastClock
 
 _PATIENCE = 60.0
 """Seconds after which a test that waits for something has failed; far beyond what any machine needs."""
@@ -67,3 +76,20 @@ async def followed(healths: AsyncGenerator[Health, None]) -> AsyncIterator[Follo
         await asyncio.gather(task, return_exceptions=True)
     if not task.cancelled():
         task.result()
+
+
+@asynccontextmanager
+async def following(
+    api: Api, target: Target, goal: Goal, contains: Contains, clock: Clock | None = None
+) -> AsyncIterator[Followed]:
+    """The only follower at a cluster whose edge may be one that misbehaves."""
+    clock = clock or FastClock(50)
+    informers = Informers(api, clock)
+    cluster = Connected(api, informers, clock, ClusterSettings(server="http://not-used"))
+    rollout = TRACKERS[target.tracker](target, Charts(goal.expected, goal.earlier), cluster.settings.patience)
+    follower = Follower(cluster, rollout, goal, contains, nudge=target.nudge)
+    try:
+        async with followed(follower.healths()) as listener:
+            yield listener
+    finally:
+        await informers.aclose()

@@ -30,15 +30,18 @@ TO_MONITORING = (Status.VALIDATING, Status.PUSHING, Status.PUSHED, Status.MONITO
 class SlowCluster(Clusters):
     """A cluster where everything is on its way until the test says that it is ``done``.
 
-    ``first`` are the healths that targets have before, by release; an exception is raised.
+    ``first`` are the healths that targets have before, by release; an exception is raised. ``goals`` is what was to be
+    proven.
     """
 
     def __init__(self, first: Mapping[str, Health | Exception]) -> None:
         super().__init__({}, CLOCK)
         self.done = asyncio.Event()
+        self.goals: list[Goal] = []
         self._first = first
 
     async def follow(self, target: Target, goal: Goal, contains: Contains) -> AsyncGenerator[Health, None]:
+        self.goals.append(goal)
         told = self._first.get(target.release, progressing(f"{target.release} is on its way"))
         if isinstance(told, Exception):
             raise told

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 import httpx
 import yaml
@@ -15,6 +16,13 @@ import yaml
 from .world import Surroundings, World
 
 _ROOT = Path(__file__).parents[2]
+
+
+class Place(Protocol):
+    """What a process is started in: a folder, and its config file as data."""
+
+    folder: Path
+    config: dict[str, Any]
 
 
 class GatewayProcess:
@@ -25,7 +33,7 @@ class GatewayProcess:
 
     drain = "5s"
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Place) -> None:
         self._around = around
         self._config = around.folder / "gateway.yaml"
         self._port = _free_port()

@@ -24,6 +24,8 @@ PROJECT = "shop/web"
 IAC_PATH = "clusters/prod/web"
 # Graces of seconds pass in tenths; the budget of a rollout is made longer to match.
 _FASTER = 20.0
+_BY_ARGO = ("argocd", "workloads")
+_RESOURCES = {"flux": "flux-system", "argocd": "argocd"}
 
 
 @dataclass(slots=True)
@@ -90,8 +92,13 @@ class World:
 
 
 @asynccontextmanager
-async def surroundings(folder: Path, *, pace: float = 0.002, tracker: str = "flux") -> AsyncIterator[Surroundings]:
-    """Forge, cluster with Flux, repository; everything ends with the block."""
+async def surroundings(
+    folder: Path, *, pace: float = 0.002, tracker: str = "flux", stale: float = 0.0
+) -> AsyncIterator[Surroundings]:
+    """Forge, cluster, repository, and what brings the one into the other; everything ends with the block.
+
+    That is Argo CD for the trackers ``argocd`` and ``workloads``, else Flux. ``stale`` is as in ``follow_argocd``.
+    """
     repository = folder / "iac.git"
     create_bare(repository)
     async with AsyncExitStack() as stack:
@@ -99,8 +106,12 @@ async def surroundings(folder: Path, *, pace: float = 0.002, tracker: str = "flu
         gitlab.add_project(PROJECT, branches={"main": True, "develop": False})
         cluster = await stack.enter_async_context(simulated_cluster(pace=pace))
         helm = await stack.enter_async_context(Helm())
-        await cluster.apply(*flux_objects(repository))
-        await stack.enter_async_context(cluster.follow_flux(helm))
+        if tracker in _BY_ARGO:
+            await cluster.apply(application(repository))
+            await stack.enter_async_context(cluster.follow_argocd(helm, stale=stale))
+        else:
+            await cluster.apply(*flux_objects(repository))
+            await stack.enter_async_context(cluster.follow_flux(helm))
         yield Surroundings(gitlab, cluster, repository, _config(folder, gitlab, cluster, tracker), folder)
 
 
@@ -141,17 +152,34 @@ def flux_objects(repository: Path) -> list[dict[str, Any]]:
                 "timeout": "40s",
                 "releaseName": "web",
                 "targetNamespace": "shop",
+                "storageNamespace": "shop",
                 "chart": {"spec": {"chart": f"./{IAC_PATH}", "sourceRef": source}},
             },
         },
     ]
 
 
+def application(repository: Path) -> dict[str, Any]:
+    """The Application of the app."""
+    source = {"repoURL": str(repository), "path": IAC_PATH, "targetRevision": "main", "helm": {"releaseName": "web"}}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "web", "namespace": "argocd"},
+        "spec": {
+            "project": "default",
+            "source": source,
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
+            "syncPolicy": {"automated": {"prune": True}, "syncOptions": ["CreateNamespace=true"]},
+        },
+    }
+
+
 def _config(folder: Path, gitlab: SimulatedGitlab, cluster: SimulatedCluster, tracker: str) -> dict[str, Any]:
-    resource = {"namespace": "flux-system", "name": "web"}
-    target = {"cluster": "prod", "namespace": "shop", "tracker": tracker, "nudge": tracker == "flux", "timeout": "20m"}
-    if tracker == "flux":
-        target["resource"] = resource
+    nudge = tracker in _RESOURCES
+    target = {"cluster": "prod", "namespace": "shop", "tracker": tracker, "nudge": nudge, "timeout": "20m"}
+    if nudge:
+        target["resource"] = {"namespace": _RESOURCES[tracker], "name": "web"}
     environment = {"branch": "main", "repository": "iac", "path": IAC_PATH, "targets": [target]}
     return {
         "database": {"url": f"sqlite:///{folder}/gateway.db"},

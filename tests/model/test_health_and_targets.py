@@ -4,7 +4,7 @@ import pytest
 
 from dag_gateway.model.health import Health, Verdict, failed, healthy, progressing, unknown, worst
 from dag_gateway.model.reason import Reason
-from dag_gateway.model.target import Baseline, TargetState, TargetStatus
+from dag_gateway.model.target import Baseline, Goal, TargetState, TargetStatus
 from tests.fakes.deployments import TARGET
 
 
@@ -57,12 +57,25 @@ def test_the_last_count_is_kept_while_nothing_new_is_counted() -> None:
     assert counted.after(progressing("none", ready=0, desired=2)).ready == 0
 
 
-@pytest.mark.parametrize("baseline", [None, Baseline(), Baseline("1.0.0", 7)])
+@pytest.mark.parametrize("baseline", [None, Baseline(), Baseline("1.0.0", 7, "yesterday")])
 @pytest.mark.parametrize("health", [progressing("x", ready=1, desired=2), failed(Reason.QUOTA, "no room")])
 def test_a_target_state_survives_the_store(baseline: Baseline | None, health: Health) -> None:
     state = TargetState(TARGET, baseline=baseline).after(health)
     assert TargetState.from_json(state.to_json()) == state
     assert "baseline" not in state.public_json()
+
+
+def test_a_baseline_from_before_anybody_noted_when_it_was_looked_at_is_read() -> None:
+    stored = TargetState(TARGET, baseline=Baseline("1.0.0", 7)).to_json()
+    del stored["baseline"]["lookedAt"]
+
+    assert TargetState.from_json(stored).baseline == Baseline("1.0.0", 7)
+
+
+def test_what_helm_rendered_is_not_printed() -> None:
+    goal = Goal("c0ffee", "web", "web", "1.0.0", expected=({"kind": "Secret", "stringData": {"a": "hunter2"}},))
+
+    assert "hunter2" not in repr(goal)
 
 
 def test_a_baseline_is_kept() -> None:

@@ -1,0 +1,185 @@
+"""Argo CD: whether an Application has synced our commit, and is healthy since: rules over plain objects.
+
+Sources: ``argo-cd: pkg/apis/application/v1alpha1/types.go`` and ``controller/appcontroller.go``; for the freshness of
+the health ``kargo: pkg/health/checker/builtin/argocd.go``.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from dag_gateway.model.health import Health, failed, healthy, progressing
+from dag_gateway.model.reason import Reason
+from dag_gateway.model.target import Goal
+
+from . import argocd_operation, argocd_source
+from .argocd_operation import at_ours, part_words
+from .argocd_source import commits
+from .diagnose import Problem
+from .objects import Object, annotation, condition, meta, moment, spec, status, title, uid
+from .redact import quoted
+
+_SHORT_HASH = 12
+_TOLD_PARTS = 3
+_SKIP = "argocd.argoproj.io/skip-reconcile"
+_HERE = frozenset({"https://kubernetes.default.svc", "in-cluster"})
+
+_ERRORS = {
+    "InvalidSpecError": Reason.CONFIG_ERROR,
+    "ComparisonError": Reason.RENDER_FAILED,
+    "SyncError": Reason.ROLLOUT_FAILED,
+}
+"""Conditions that stop an Application. Each stays until Argo CD looks again, and a repository that did not answer once
+is among the causes, so none is a verdict before it has lasted."""
+
+
+def obstacle(application: Object, path: str) -> Health | None:
+    """Why this Application can never carry what is pushed to ``path``, known before it is pushed; None when it can."""
+    mistake = argocd_source.mistake(application, path)
+    if mistake:
+        return failed(Reason.CONFIG_ERROR, f"{title(application)} {mistake}")
+    if annotation(application, _SKIP) == "true":
+        way_out = f"remove its annotation {_SKIP} and deploy again"
+        return failed(Reason.SUSPENDED, f"{title(application)} is not reconciled; {way_out}")
+    return None
+
+
+def judge(application: Object | None, goal: Goal, known_good: Collection[str]) -> Health:
+    """How far our commit is on its way through Argo CD.
+
+    ``known_good`` are the commits that are ours or descend from it. HEALTHY means: synced, and found healthy by
+    Argo CD since. What may mend itself is among the ``problems`` until it has lasted.
+    """
+    if application is None:
+        return progressing("the Application does not exist yet")
+    if meta(application).get("deletionTimestamp"):
+        return progressing(f"{title(application)} is being deleted")
+    return (
+        obstacle(application, goal.path)
+        or argocd_operation.judge(application, goal, known_good)
+        or _comparing(application, goal, known_good)
+        or _stale(application, goal, known_good)
+        or _health(application)
+    )
+
+
+def problems(application: Object | None, goal: Goal, known_good: Collection[str], grace: float) -> tuple[Problem, ...]:
+    """What fails the rollout once it has lasted ``grace`` seconds: error conditions, and Degraded at our commit."""
+    if application is None or meta(application).get("deletionTimestamp") or argocd_operation.is_running(application):
+        return ()
+    found = [
+        Problem(f"{uid(application)}/{kind}", reason, f"{title(application)}{_trouble(application, kind)}", grace)
+        for kind, reason in _ERRORS.items()
+        if condition(application, kind) and _is_of_ours(kind, application, goal, known_good)
+    ]
+    if not found and _is_degraded(application, goal, known_good):
+        words = f"{title(application)} is Degraded{_degraded_parts(application)}"
+        found.append(Problem(f"{uid(application)}/Degraded", Reason.ROLLOUT_FAILED, words, grace))
+    return tuple(found)
+
+
+def is_stale(application: Object) -> bool:
+    """Whether the health that Argo CD tells may be from before the end of its last operation: it writes whole seconds,
+    so the same second may be before it."""
+    looked, finished = moment(looked_at(application)), argocd_operation.finished_at(application)
+    return looked is None or (finished is not None and looked <= finished)
+
+
+def looked_at(application: Object | None) -> str | None:
+    """When Argo CD last compared the Application with its source, in its own words."""
+    told = status(application or {}).get("reconciledAt")
+    return str(told) if told else None
+
+
+def hashes(application: Object) -> tuple[str, ...]:
+    """The commits whose ancestry decides: of what was compared, and of what was or will be synced."""
+    return (*commits(_compared(application), application), *argocd_operation.hashes(application))
+
+
+def is_here(application: Object) -> bool:
+    """Whether it deploys into the cluster that it is in itself."""
+    destination = spec(application).get("destination") or {}
+    return str(destination.get("server") or destination.get("name") or "") in _HERE
+
+
+def _compared(application: Object) -> Mapping[str, Any]:
+    """What Argo CD has compared with the cluster: the revisions, with the sources that they are of."""
+    sync = status(application).get("sync") or {}
+    return {**(sync.get("comparedTo") or {}), **sync}
+
+
+def _comparing(application: Object, goal: Goal, known_good: Collection[str]) -> Health | None:
+    """None once Argo CD has compared our commit with the cluster and found it there."""
+    where, sync = title(application), _compared(application)
+    if not at_ours(sync, application, goal, known_good):
+        return progressing(f"{where} has not seen our commit {goal.commit[:_SHORT_HASH]} yet{_troubles(application)}")
+    if sync.get("status") == "Synced":
+        return None
+    words = f"{where} is {sync.get('status') or 'not compared'} at our commit{_troubles(application)}"
+    if _is_automated(application):
+        return progressing(words)
+    return progressing(f"{words}; sync it by hand, or switch spec.syncPolicy.automated on")
+
+
+def _stale(application: Object, goal: Goal, known_good: Collection[str]) -> Health | None:
+    """None once the health was told after everything that was done for our commit.
+
+    Where nothing had to be done (nothing differs, or ``manifest-generate-paths`` leaves it out) there is no operation;
+    then Argo CD must have looked since the push.
+    """
+    if is_stale(application):
+        return progressing(f"{title(application)} has synced our commit and not told its health since")
+    before = goal.baseline.looked_at if goal.baseline else None
+    if looked_at(application) == before and not argocd_operation.is_for_ours(application, goal, known_good):
+        return progressing(f"{title(application)} has not been looked at since the push")
+    return None
+
+
+def _health(application: Object) -> Health:
+    told = _health_of(status(application)) or "not known"
+    if told == "Healthy":
+        return healthy(f"{title(application)} is synced and Healthy")
+    if told == "Suspended":
+        return progressing(f"{title(application)} is Suspended: something in it is paused and waits to be resumed")
+    return progressing(f"{title(application)} is synced, its health is {told}{_degraded_parts(application)}")
+
+
+def _is_of_ours(kind: str, application: Object, goal: Goal, known_good: Collection[str]) -> bool:
+    """Whether the condition can be about what was pushed, and is not left over from before.
+
+    InvalidSpecError is about the Application itself, and keeps Argo CD from looking any further.
+    """
+    if kind == "InvalidSpecError":
+        return True
+    if kind == "SyncError":
+        return at_ours(_compared(application), application, goal, known_good)
+    return goal.baseline is not None and looked_at(application) != goal.baseline.looked_at
+
+
+def _is_degraded(application: Object, goal: Goal, known_good: Collection[str]) -> bool:
+    proven = _comparing(application, goal, known_good) or _stale(application, goal, known_good)
+    return proven is None and _health_of(status(application)) == "Degraded"
+
+
+def _is_automated(application: Object) -> bool:
+    """``automated: {}`` is on; ``enabled`` may switch it off."""
+    automated = (spec(application).get("syncPolicy") or {}).get("automated")
+    return automated is not None and automated.get("enabled") is not False
+
+
+def _troubles(application: Object) -> str:
+    return "".join(_trouble(application, kind) for kind in _ERRORS if condition(application, kind))
+
+
+def _trouble(application: Object, kind: str) -> str:
+    return f" ({kind}: {quoted(str(condition(application, kind).get('message', '')))})"
+
+
+def _degraded_parts(application: Object) -> str:
+    """The first parts that Argo CD calls Degraded, with its words."""
+    parts = [part for part in status(application).get("resources") or () if _health_of(part) == "Degraded"]
+    told = "; ".join(part_words(part, (part.get("health") or {}).get("message")) for part in parts[:_TOLD_PARTS])
+    return f" ({told})" if told else ""
+
+
+def _health_of(part: Mapping[str, Any]) -> str:
+    return str((part.get("health") or {}).get("status", ""))

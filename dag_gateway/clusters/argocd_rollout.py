@@ -1,0 +1,111 @@
+"""The tracker ``argocd``: an Application that takes the chart from git."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from dag_gateway.model.health import Health
+from dag_gateway.model.target import Baseline, Goal, Target
+
+from . import argocd, argocd_operation
+from .diagnose import Problem
+from .live import Snapshot
+from .manifest import Manifest
+from .objects import Object, status, title
+from .resources import APPLICATIONS, Selection
+from .rollout import Nudge
+from .workloads import Workloads
+
+_REFRESH = "argocd.argoproj.io/refresh"
+
+
+class ArgocdRollout:
+    """See ``rollout.Rollout``. ``grace``: seconds that an error or Degraded has to last."""
+
+    def __init__(self, target: Target, grace: float) -> None:
+        self._application = Selection(APPLICATIONS, target.resource_namespace, name=target.resource_name)
+        self._namespace = target.namespace
+        self._grace = grace
+        self._read: tuple[Object | None, Manifest] = (None, Manifest((), target.namespace))
+
+    def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
+        return (self._application,)
+
+    def running(self, seen: Snapshot) -> tuple[Selection, ...]:
+        return self._manifest(seen).running(seen)
+
+    def helpful(self, seen: Snapshot) -> tuple[Selection, ...]:
+        return self._manifest(seen).helpful(seen)
+
+    def nudges(self, seen: Snapshot, goal: Goal, now: datetime) -> tuple[Nudge, ...]:
+        """To look for our commit; and to look at all again where the health is still that from before the sync."""
+        application = self._one(seen)
+        if application is None:
+            return ()
+        asked = Nudge("refresh", self._application, {_REFRESH: "normal"})
+        finished = argocd_operation.finished_at(application)
+        if finished is None or argocd_operation.is_running(application) or not argocd.is_stale(application):
+            return (asked,)
+        return (asked, Nudge(f"hard/{finished}", self._application, {_REFRESH: "hard"}))
+
+    def obstacle(self, seen: Snapshot, path: str) -> Health | None:
+        application = self._one(seen)
+        return argocd.obstacle(application, path) if application else None
+
+    def baseline(self, seen: Snapshot) -> Baseline:
+        """Argo CD knows commits, not versions of charts."""
+        return Baseline(looked_at=argocd.looked_at(self._one(seen)))
+
+    def hashes(self, seen: Snapshot) -> tuple[str, ...]:
+        application = self._one(seen)
+        return argocd.hashes(application) if application else ()
+
+    def released(self, seen: Snapshot, goal: Goal, known_good: Collection[str], now: datetime) -> Health:
+        return argocd.judge(self._one(seen), goal, known_good)
+
+    def problems(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> tuple[Problem, ...]:
+        return argocd.problems(self._one(seen), goal, known_good, self._grace)
+
+    def since(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> datetime | None:
+        application = self._one(seen)
+        return argocd_operation.began_at(application, goal, known_good) if application else None
+
+    def workloads(self, seen: Snapshot) -> Workloads:
+        """What Argo CD has deployed here, to be judged as well; of another cluster there is only its word.
+
+        Kinds without a rule here have been judged by Argo CD.
+        """
+        application = self._one(seen)
+        if application is None or argocd.is_here(application):
+            return replace(self._manifest(seen).workloads(seen), unjudged=())
+        return Workloads(notes=(f"as Argo CD sees it: {title(application)} deploys to another cluster",))
+
+    def _one(self, seen: Snapshot) -> Object | None:
+        return next(iter(seen.get(self._application, ())), None)
+
+    def _manifest(self, seen: Snapshot) -> Manifest:
+        """Made once for each version of the Application: it may list hundreds of objects."""
+        application = self._one(seen)
+        if application is not self._read[0]:
+            self._read = (application, Manifest(_parts(application), self._namespace))
+        return self._read[1]
+
+
+def _parts(application: Object | None) -> list[Object]:
+    """What the Application consists of in this cluster."""
+    if application is None or not argocd.is_here(application):
+        return []
+    return [_named(part) for part in status(application).get("resources") or () if _is_part(part)]
+
+
+def _is_part(part: Mapping[str, Any]) -> bool:
+    """Hooks come and go around a sync, and what is to be pruned belongs to it no more."""
+    return not part.get("hook") and not part.get("requiresPruning")
+
+
+def _named(part: Mapping[str, Any]) -> Object:
+    """An entry of ``status.resources`` as an object of which nothing but the name is known."""
+    version = "/".join(str(part[field]) for field in ("group", "version") if part.get(field))
+    metadata = {field: part[field] for field in ("name", "namespace") if part.get(field)}
+    return {"apiVersion": version, "kind": part.get("kind"), "metadata": metadata}

@@ -1,0 +1,103 @@
+"""What a snapshot says of a rollout: release and workloads together, and what must last before it is said."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dag_gateway.config import PatienceSettings
+from dag_gateway.model.health import Health, Verdict, failed, progressing
+from dag_gateway.model.reason import Reason
+from dag_gateway.model.target import Goal
+
+from . import workloads
+from .diagnose import Patience, Problem
+from .live import Snapshot
+from .objects import uid
+from .rollout import Rollout
+from .workloads import Workloads
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A verdict, the problems behind it, and when it would turn out differently without any change (None: never)."""
+
+    health: Health
+    problems: tuple[Problem, ...] = ()
+    again_at: datetime | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.health.verdict in (Verdict.HEALTHY, Verdict.FAILED)
+
+
+class Assessor:
+    """Judges one rollout again and again; remembers since when each problem lasts, and which pods are older."""
+
+    def __init__(self, rollout: Rollout, goal: Goal, limits: PatienceSettings) -> None:
+        self._rollout = rollout
+        self._goal = goal
+        self._limits = limits
+        self._patience = Patience.fresh()
+        self._older: set[str] = set()
+
+    def assess(self, seen: Snapshot, good: Collection[str], now: datetime, hint: str = "") -> Assessment:
+        """``good`` are the commits that hold our content; ``hint`` is told while the rollout is on its way."""
+        released = self._rollout.released(seen, self._goal, good, now)
+        since = self._rollout.since(seen, self._goal, good)
+        if released.verdict is Verdict.HEALTHY:
+            since = _BEGINNING
+        held = self._rollout.workloads(seen)
+        problems = (*self._of_pods(held, since, now), *self._rollout.problems(seen, self._goal, good))
+        self._patience = self._patience.seeing(problems, now)
+        return self._judged(released, workloads.judge(held, since, now), problems, since, now, hint)
+
+    def _of_pods(self, held: Workloads, since: datetime | None, now: datetime) -> tuple[Problem, ...]:
+        """What stops the rollout in its pods; those that were there before it began are not among them."""
+        if since is None:
+            self._older.update(uid(pod) for pod in held.pods)
+        return workloads.problems(held, since, now, self._older, self._limits)
+
+    def _judged(
+        self,
+        released: Health,
+        running: Health,
+        problems: tuple[Problem, ...],
+        since: datetime | None,
+        now: datetime,
+        hint: str,
+    ) -> Assessment:
+        """The verdict on release and workloads together; ``since`` says from when on the workloads can be ours."""
+        if released.verdict is Verdict.FAILED:
+            return Assessment(_with_reason_of(released, problems), problems)
+        ends = {problem: end for problem in problems if (end := self._patience.until(problem)) is not None}
+        lasting = tuple(problem for problem, end in ends.items() if end <= now)
+        if lasting:
+            return Assessment(_stopped(running, lasting[0]), lasting)
+        if running.verdict is Verdict.FAILED and since is not None:
+            return Assessment(running, problems)
+        return Assessment(_progress(released, running, since, hint), (), min(ends.values(), default=None))
+
+
+def _progress(released: Health, running: Health, since: datetime | None, hint: str) -> Health:
+    """What is said of the workloads counts once they can be ours; before that they are the old release."""
+    if released.verdict is Verdict.HEALTHY:
+        return running
+    told = (released.message, running.message if since else "", hint)
+    message = "; ".join(part for part in told if part)
+    if since is None:
+        return progressing(message)
+    return progressing(message, ready=running.ready, desired=running.desired)
+
+
+def _stopped(running: Health, problem: Problem) -> Health:
+    return failed(problem.reason, problem.message, ready=running.ready, desired=running.desired)
+
+
+def _with_reason_of(released: Health, problems: tuple[Problem, ...]) -> Health:
+    """Flux and Helm only say that waiting took too long; the pods say why."""
+    vague = released.reason in (Reason.ROLLOUT_FAILED, Reason.STALLED)
+    return failed(
+        problems[0].reason if vague and problems else released.reason or Reason.ROLLOUT_FAILED, released.message
+    )

@@ -1,0 +1,67 @@
+"""Reading a rollout from the API itself: every baseline and every end is judged on lists that no cache answered."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from .api import Api
+from .errors import ClusterMisconfigured
+from .live import Snapshot
+from .objects import Object
+from .resources import Selection
+from .rollout import Rollout
+
+_Answer = TypeVar("_Answer")
+
+
+async def read_proof(api: Api, rollout: Rollout) -> Snapshot:
+    """Everything that proves the release, in the order in which it becomes known, and what helps if it is permitted."""
+    seen: dict[Selection, tuple[Object, ...]] = {}
+    while missing := [selection for selection in rollout.proof(seen) if selection not in seen]:
+        seen.update(await _lists(api, missing))
+    return {**seen, **await _permitted_lists(api, rollout.helpful(seen))}
+
+
+async def read_again(api: Api, rollout: Rollout, seen: Snapshot) -> Snapshot | None:
+    """What ``seen`` shows, read anew: the workloads first, then what proves the release, so ours before and after.
+
+    None when there is more to read by now than ``seen`` knew of: nothing can be concluded from a part.
+    """
+    running, proof, helpful = rollout.running(seen), rollout.proof(seen), rollout.helpful(seen)
+    fresh = {**await _lists(api, running), **await _permitted_lists(api, helpful)}
+    fresh.update(await _lists(api, proof))
+    asked = {*running, *proof, *helpful}
+    wanted = {*rollout.running(fresh), *rollout.proof(fresh), *rollout.helpful(fresh)}
+    return fresh if wanted <= asked else None
+
+
+async def check_access(api: Api, selections: Iterable[Selection]) -> None:
+    """Raises ClusterMisconfigured for the first that may not be read."""
+    await _together(api.check_access(selection) for selection in selections)
+
+
+async def _lists(api: Api, selections: Iterable[Selection]) -> dict[Selection, tuple[Object, ...]]:
+    asked = tuple(dict.fromkeys(selections))
+    pages = await _together(api.list_objects(selection) for selection in asked)
+    return {selection: page.items for selection, page in zip(asked, pages, strict=True)}
+
+
+async def _permitted_lists(api: Api, selections: Iterable[Selection]) -> dict[Selection, tuple[Object, ...]]:
+    """Without those that are refused; a cluster that does not answer has not refused."""
+    found = await _together(_permitted_list(api, selection) for selection in dict.fromkeys(selections))
+    return {selection: items for part in found for selection, items in part.items()}
+
+
+async def _permitted_list(api: Api, selection: Selection) -> dict[Selection, tuple[Object, ...]]:
+    try:
+        return {selection: (await api.list_objects(selection)).items}
+    except ClusterMisconfigured:
+        return {}
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, _Answer]]) -> list[_Answer]:
+    """All answers once all are there; raises the first error, when nothing is being asked any more."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [task.result() for task in tasks]

@@ -1,0 +1,84 @@
+"""The tracker ``workloads``: whoever applies the chart, what is live is what real Helm renders from it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from dag_gateway.model.health import Health, failed, healthy, progressing
+from dag_gateway.model.reason import Reason
+from dag_gateway.model.target import Baseline, Goal, Target
+
+from .diagnose import Problem
+from .live import Snapshot
+from .objects import Object
+from .rendered import RenderedChart
+from .resources import Selection
+from .rollout import Nudge
+from .subset import difference
+from .workloads import Workloads
+
+_TOLD = 2
+"""Differences that are told; the others are counted."""
+
+
+class WorkloadsRollout:
+    """See ``rollout.Rollout``. ``expected`` are the objects of the chart, ``earlier`` those of the one before it, both
+    without hooks."""
+
+    def __init__(self, target: Target, expected: Sequence[Object], earlier: Sequence[Object] = ()) -> None:
+        self._chart = RenderedChart(expected, target.namespace)
+        self._manifest = self._chart.manifest
+        self._before = self._chart.less_than(RenderedChart(earlier, target.namespace))
+
+    def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
+        return tuple(self._chart.compared)
+
+    def running(self, seen: Snapshot) -> tuple[Selection, ...]:
+        return self._manifest.running(seen)
+
+    def helpful(self, seen: Snapshot) -> tuple[Selection, ...]:
+        return tuple(selection for selection in self._manifest.helpful(seen) if selection not in self._chart.compared)
+
+    def nudges(self, seen: Snapshot, goal: Goal, now: datetime) -> tuple[Nudge, ...]:
+        """Nobody to ask: who applies the chart is not known."""
+        return ()
+
+    def obstacle(self, seen: Snapshot, path: str) -> Health | None:
+        if self._chart.compared:
+            return None
+        return failed(
+            Reason.CONFIG_ERROR, "the chart renders nothing that can be compared with the cluster; use another tracker"
+        )
+
+    def baseline(self, seen: Snapshot) -> Baseline:
+        """The objects do not say of which chart they are."""
+        return Baseline()
+
+    def hashes(self, seen: Snapshot) -> tuple[str, ...]:
+        return ()
+
+    def released(self, seen: Snapshot, goal: Goal, known_good: Collection[str], now: datetime) -> Health:
+        found = self._chart.differences(seen) or self._left_over(seen)
+        if not found:
+            return self.obstacle(seen, goal.path) or healthy(f"live is what Helm rendered from {goal.chart_version}")
+        others = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+        return progressing(f"{goal.chart_version} is not live yet: {'; '.join(found[:_TOLD])}{others}")
+
+    def _left_over(self, seen: Snapshot) -> list[str]:
+        """Where the chart only takes something away, the old objects have all that it asks for: they have to change."""
+        held = ((selection, old, live) for selection, old in self._before.items() for live in seen.get(selection, ()))
+        return [
+            f"{selection.resource.kind} {selection.namespace}/{selection.name} still has what the chart no longer says"
+            for selection, old, live in held
+            if difference(old, live) is None
+        ]
+
+    def problems(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> tuple[Problem, ...]:
+        return ()
+
+    def since(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> datetime | None:
+        """Not known: what is live may have been there long before."""
+        return None
+
+    def workloads(self, seen: Snapshot) -> Workloads:
+        return replace(self._manifest.workloads(seen), notes=self._chart.notes())

@@ -1,0 +1,28 @@
+"""A clock that stands still until a test lets time pass."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from dag_gateway.clock import SystemClock
+
+
+class ManualClock:
+    """Starts at the real time; who sleeps is woken by ``advance``."""
+
+    def __init__(self) -> None:
+        self._now = SystemClock().now()
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        until = self._now + timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+        while self._now < until:
+            await self._moved.wait()
