@@ -136,7 +136,7 @@ class Remote:
     def push(self, tip: Tip, commits: Sequence[ObjectID], objects: Collection[New], begun: Callable[[], None]) -> None:
         """Move the branch from ``tip`` to the last of ``commits``; ``objects`` are exactly what the remote lacks.
 
-        ``begun`` is called when the branch is where ``tip`` says and the objects are on their way.
+        ``begun`` is called once the branch was seen where ``tip`` says and all objects are on their way.
 
         Raises Race when the branch is not (or no longer) where ``tip`` says; RemoteUnavailable when it did not
         answer, and then the push may have happened or not; PushRefused when it does not take it; StepFailed when it
@@ -206,6 +206,10 @@ def _from(tip: Tip, commit: ObjectID) -> Callable[[dict[Ref, ObjectID]], dict[Re
 
 
 def _exactly(objects: Collection[New], begun: Callable[[], None]) -> "GeneratePackDataFunc":
+    def packed() -> Iterator[UnpackedObject]:
+        yield from map(_packed, objects)
+        begun()
+
     def pack(
         have: Set[ObjectID],
         want: Set[ObjectID],
@@ -213,8 +217,7 @@ def _exactly(objects: Collection[New], begun: Callable[[], None]) -> "GeneratePa
         ofs_delta: bool = False,
         progress: Callable[[bytes], None] | None = None,
     ) -> tuple[int, Iterator[UnpackedObject]]:
-        begun()
-        return len(objects), map(_packed, objects)
+        return len(objects), packed()
 
     return pack
 
