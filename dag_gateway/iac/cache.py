@@ -184,6 +184,14 @@ class Objects:
         with _guarded(self._generation):
             return sha in self._repo.object_store
 
+    def find(self, sha: ObjectID) -> Raw | None:
+        """None when it is not here."""
+        with _guarded(self._generation):
+            try:
+                return self._repo.object_store.get_raw(sha)
+            except KeyError:
+                return None
+
     def read(self, sha: ObjectID) -> Raw:
         with _guarded(self._generation):
             return self._repo.object_store.get_raw(sha)

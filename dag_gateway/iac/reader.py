@@ -49,6 +49,10 @@ class Reader:
             self._entries[sha] = {name: (mode, ObjectID(below)) for name, mode, below in listed}
         return self._entries[sha]
 
+    def keep(self, sha: ObjectID, content: bytes) -> None:
+        """Know a file that was read already."""
+        self._content[sha] = content
+
     def add(self, new: New, entries: Mapping[bytes, Entry] | None = None) -> None:
         """Know an object that is not stored yet; ``entries`` are those of a tree."""
         self._content[new.id] = new.content

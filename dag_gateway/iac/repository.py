@@ -242,7 +242,12 @@ class Repository:
     def _need_files(self, objects: Objects, reader: Reader, places: Sequence[tuple[ObjectID, str]]) -> None:
         """Fetch what a fetch without files has left out of these folders of these commits, all in one question."""
         folders = {(objects.commit(commit).tree, path) for commit, path in set(places)}
-        wanted = {blob for root, path in folders for blob in _blobs_at(reader, root, path) if not objects.has(blob)}
+        wanted = []
+        for blob in {blob for root, path in folders for blob in _blobs_at(reader, root, path)}:
+            if found := objects.find(blob):
+                reader.keep(blob, found[1])
+            else:
+                wanted.append(blob)
         if wanted:
             self._remote.fetch_objects(objects, sorted(wanted))
 

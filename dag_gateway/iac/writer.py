@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 MOST = 100
 """Changes in one push: what a forge's hooks look at in a moment, and what is lost when the answer is."""
 
+_ALONE = 4
+"""Pushes in a row without a lost race, after which nobody else is thought to push."""
+
 Trouble = Race | RemoteUnavailable
 
 
@@ -59,6 +62,7 @@ class Writer:
         self._queue: deque[Waiting] = deque()
         self._work: asyncio.Task[None] | None = None
         self._most = MOST
+        self._wins = 0
 
     async def publish(self, change: Change, deadline: datetime) -> Published:
         """As ``Iac.publish``."""
@@ -98,7 +102,7 @@ class Writer:
                 failures = 0
             else:
                 _settle(batch, outcomes)
-                self._most = min(MOST, self._most + max(1, self._most // 4))
+                self._won()
                 failures = 0
             self._tidy()
 
@@ -114,6 +118,11 @@ class Writer:
             waiting.begun = True
         return batch
 
+    def _won(self) -> None:
+        """Grow carefully while somebody else pushes too, and fast when nobody seems to."""
+        self._wins += 1
+        self._most = min(MOST, 2 * self._most if self._wins > _ALONE else self._most + max(1, self._most // 4))
+
     def _cut(self, batch: Sequence[Waiting], refused: PushRefused) -> None:
         """What the remote does not want is found by halves, and fails alone."""
         for waiting in batch:
@@ -127,8 +136,9 @@ class Writer:
     async def _wait_after(self, trouble: Trouble, batch: Sequence[Waiting], failures: int) -> None:
         """Those that the next attempt would come too late for are told now. Whoever loses again and again has to be
         quicker, and fewer commits are."""
-        if isinstance(trouble, Race) and failures:
-            self._most = max(1, len(batch) // 2)
+        if isinstance(trouble, Race):
+            self._wins = 0
+            self._most = max(1, len(batch) // 2 if failures else len(batch))
         wait = _wait(trouble, failures)
         for waiting in batch:
             waiting.trouble = trouble
