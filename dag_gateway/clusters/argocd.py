@@ -5,13 +5,14 @@ the health ``kargo: pkg/health/checker/builtin/argocd.go``.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dag_gateway.model.health import Health, failed, healthy, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Goal
 
-from . import argocd_operation, argocd_source
+from . import argocd_ignored, argocd_operation, argocd_source
 from .argocd_operation import at_ours, part_words
 from .argocd_source import commits
 from .diagnose import Problem
@@ -23,9 +24,10 @@ _TOLD_PARTS = 3
 _SKIP = "argocd.argoproj.io/skip-reconcile"
 _HERE = frozenset({"https://kubernetes.default.svc", "in-cluster"})
 
+_COMPARISON = "ComparisonError"
 _ERRORS = {
     "InvalidSpecError": Reason.CONFIG_ERROR,
-    "ComparisonError": Reason.RENDER_FAILED,
+    _COMPARISON: Reason.RENDER_FAILED,
     "SyncError": Reason.ROLLOUT_FAILED,
 }
 """Conditions that stop an Application. Each stays until Argo CD looks again, and a repository that did not answer once
@@ -34,7 +36,7 @@ is among the causes, so none is a verdict before it has lasted."""
 
 def obstacle(application: Object, path: str) -> Health | None:
     """Why this Application can never carry what is pushed to ``path``, known before it is pushed; None when it can."""
-    mistake = argocd_source.mistake(application, path)
+    mistake = argocd_source.mistake(application, path) or argocd_ignored.mistake(application)
     if mistake:
         return failed(Reason.CONFIG_ERROR, f"{title(application)} {mistake}")
     if annotation(application, _SKIP) == "true":
@@ -62,8 +64,13 @@ def judge(application: Object | None, goal: Goal, known_good: Collection[str]) -
     )
 
 
-def problems(application: Object | None, goal: Goal, known_good: Collection[str], grace: float) -> tuple[Problem, ...]:
-    """What fails the rollout once it has lasted ``grace`` seconds: error conditions, and Degraded at our commit."""
+def problems(
+    application: Object | None, goal: Goal, known_good: Collection[str], grace: float, erred_at: str | None
+) -> tuple[Problem, ...]:
+    """What fails the rollout once it has lasted ``grace`` seconds: error conditions, and Degraded at our commit.
+
+    ``erred_at`` is ``looked_at`` when ``is_in_error`` began: an error of one look alone only explains.
+    """
     if application is None or meta(application).get("deletionTimestamp") or argocd_operation.is_running(application):
         return ()
     found = [
@@ -71,10 +78,14 @@ def problems(application: Object | None, goal: Goal, known_good: Collection[str]
         for kind, reason in _ERRORS.items()
         if condition(application, kind) and _is_of_ours(kind, application, goal, known_good)
     ]
-    if not found and _is_degraded(application, goal, known_good):
-        words = f"{title(application)} is Degraded{_degraded_parts(application)}"
-        found.append(Problem(f"{uid(application)}/Degraded", Reason.ROLLOUT_FAILED, words, grace))
-    return tuple(found)
+    if is_in_error(application, goal) and looked_at(application) == erred_at:
+        found = [replace(one, grace=None) if one.reason is _ERRORS[_COMPARISON] else one for one in found]
+    return tuple(found) or _lasting(application, goal, known_good, grace)
+
+
+def is_in_error(application: Object | None, goal: Goal) -> bool:
+    """Whether Argo CD could not compare what was pushed when it last looked."""
+    return application is not None and bool(condition(application, _COMPARISON)) and _looked_since(application, goal)
 
 
 def is_stale(application: Object) -> bool:
@@ -150,9 +161,27 @@ def _is_of_ours(kind: str, application: Object, goal: Goal, known_good: Collecti
     """
     if kind == "InvalidSpecError":
         return True
-    if kind == "SyncError":
-        return at_ours(_compared(application), application, goal, known_good)
+    if kind == _COMPARISON:
+        return _looked_since(application, goal)
+    before = goal.baseline is not None and not _looked_since(application, goal)
+    return not before and at_ours(_compared(application), application, goal, known_good)
+
+
+def _looked_since(application: Object, goal: Goal) -> bool:
+    """Whether Argo CD has certainly looked since the push."""
     return goal.baseline is not None and looked_at(application) != goal.baseline.looked_at
+
+
+def _lasting(application: Object, goal: Goal, known_good: Collection[str], grace: float) -> tuple[Problem, ...]:
+    """A failure that no look since the push has brought Argo CD to mend, and Degraded."""
+    old = argocd_operation.old_failure(application, goal, known_good)
+    if old and _looked_since(application, goal) and _is_automated(application):
+        words = f"{old.message}; Argo CD does not sync the same commit again by itself: sync it by hand"
+        return (Problem(f"{uid(application)}/sync", old.reason or Reason.ROLLOUT_FAILED, words, grace),)
+    if not _is_degraded(application, goal, known_good):
+        return ()
+    words = f"{title(application)} is Degraded{_degraded_parts(application)}"
+    return (Problem(f"{uid(application)}/Degraded", Reason.ROLLOUT_FAILED, words, grace),)
 
 
 def _is_degraded(application: Object, goal: Goal, known_good: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ from dag_gateway.model.health import Health, failed, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Goal
 
-from .argocd_source import commits
+from .argocd_source import commits, revisions
 from .objects import Object, moment, status, title
 from .redact import quoted
 
@@ -28,10 +28,18 @@ def judge(application: Object, goal: Goal, known_good: Collection[str]) -> Healt
     if is_running(application):
         told = _message(state) if state.get("phase") in _BUSY else ""
         return progressing(f"{where} {'is being synced' if ours else 'works on another operation'}{told}")
-    if ours and state.get("phase") in _BROKEN:
-        words = f"{where} could not be synced{_message(state)}{_failed_parts(application)}"
-        return failed(Reason.HOOK_FAILED if _hook_failed(application) else Reason.ROLLOUT_FAILED, words)
-    return None
+    old = old_failure(application, goal, known_good)
+    if old:
+        return progressing(f"{old.message}, before this deployment; it is tried again when you sync it by hand")
+    return _failure(application, goal, known_good)
+
+
+def old_failure(application: Object, goal: Goal, known_good: Collection[str]) -> Health | None:
+    """The FAILED of our commit that is from before the deployment: the same content was deployed then, too."""
+    ended = ended_at(application)
+    if ended is None or goal.baseline is None or ended != goal.baseline.finished_at:
+        return None
+    return _failure(application, goal, known_good)
 
 
 def is_running(application: Object) -> bool:
@@ -45,8 +53,10 @@ def is_for_ours(application: Object, goal: Goal, known_good: Collection[str]) ->
 
 
 def at_ours(record: Mapping[str, Any], application: Object, goal: Goal, known_good: Collection[str]) -> bool:
-    """Whether a record of Argo CD (see ``argocd_source.commits``) is at a commit of ``known_good``."""
-    return not set(commits(record, application, goal.path)).isdisjoint(known_good)
+    """Whether a record of Argo CD (see ``argocd_source.revisions``) is at commits of ``known_good``: with several
+    sources from our folder, each of them, for any may be the one that is deployed last."""
+    found = revisions(record, application, goal.path)
+    return bool(found) and all(revision in known_good for revision in found)
 
 
 def hashes(application: Object) -> tuple[str, ...]:
@@ -61,14 +71,29 @@ def began_at(application: Object, goal: Goal, known_good: Collection[str]) -> da
     return moment(state.get("startedAt")) if ours else None
 
 
+def ended_at(application: Object | None) -> str | None:
+    """When the last operation ended, in Argo CD's own words."""
+    told = _state(application or {}).get("finishedAt")
+    return str(told) if told else None
+
+
 def finished_at(application: Object) -> datetime | None:
-    return moment(_state(application).get("finishedAt"))
+    return moment(ended_at(application))
 
 
 def part_words(part: Mapping[str, Any], message: object) -> str:
     """``Deployment web: message``."""
     named = f"{part.get('kind', 'object')} {part.get('name', '?')}"
     return f"{named}: {quoted(str(message))[:500]}" if message else named
+
+
+def _failure(application: Object, goal: Goal, known_good: Collection[str]) -> Health | None:
+    """FAILED when the last operation was for our commit and has failed."""
+    state = _state(application)
+    if state.get("phase") not in _BROKEN or not is_for_ours(application, goal, known_good):
+        return None
+    words = f"{title(application)} could not be synced{_message(state)}{_failed_parts(application)}"
+    return failed(Reason.HOOK_FAILED if _hook_failed(application) else Reason.ROLLOUT_FAILED, words)
 
 
 def _state(application: Object) -> Mapping[str, Any]:

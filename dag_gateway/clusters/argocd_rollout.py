@@ -21,12 +21,16 @@ _REFRESH = "argocd.argoproj.io/refresh"
 
 
 class ArgocdRollout:
-    """See ``rollout.Rollout``. ``grace``: seconds that an error or Degraded has to last."""
+    """See ``rollout.Rollout``. ``grace``: seconds that an error or Degraded has to last.
+
+    Remembers which look of Argo CD's brought an error, to tell whether it has looked again.
+    """
 
     def __init__(self, target: Target, grace: float) -> None:
         self._application = Selection(APPLICATIONS, target.resource_namespace, name=target.resource_name)
         self._namespace = target.namespace
         self._grace = grace
+        self._erred_at: str | None = None
         self._read: tuple[Object | None, Manifest] = (None, Manifest((), target.namespace))
 
     def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
@@ -39,15 +43,17 @@ class ArgocdRollout:
         return self._manifest(seen).helpful(seen)
 
     def nudges(self, seen: Snapshot, goal: Goal, now: datetime) -> tuple[Nudge, ...]:
-        """To look for our commit; and to look at all again where the health is still that from before the sync."""
+        """To look for our commit, once more after an error; and at all where the health is still that from before."""
         application = self._one(seen)
         if application is None:
             return ()
-        asked = Nudge("refresh", self._application, {_REFRESH: "normal"})
+        asked = [Nudge("refresh", self._application, {_REFRESH: "normal"})]
+        if erred := self._error_since(application, goal):
+            asked.append(Nudge(f"error/{erred}", self._application, {_REFRESH: "normal"}))
         finished = argocd_operation.finished_at(application)
-        if finished is None or argocd_operation.is_running(application) or not argocd.is_stale(application):
-            return (asked,)
-        return (asked, Nudge(f"hard/{finished}", self._application, {_REFRESH: "hard"}))
+        if finished and not argocd_operation.is_running(application) and argocd.is_stale(application):
+            asked.append(Nudge(f"hard/{finished}", self._application, {_REFRESH: "hard"}))
+        return tuple(asked)
 
     def obstacle(self, seen: Snapshot, path: str) -> Health | None:
         application = self._one(seen)
@@ -55,7 +61,8 @@ class ArgocdRollout:
 
     def baseline(self, seen: Snapshot) -> Baseline:
         """Argo CD knows commits, not versions of charts."""
-        return Baseline(looked_at=argocd.looked_at(self._one(seen)))
+        application = self._one(seen)
+        return Baseline(looked_at=argocd.looked_at(application), finished_at=argocd_operation.ended_at(application))
 
     def hashes(self, seen: Snapshot) -> tuple[str, ...]:
         application = self._one(seen)
@@ -65,7 +72,8 @@ class ArgocdRollout:
         return argocd.judge(self._one(seen), goal, known_good)
 
     def problems(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> tuple[Problem, ...]:
-        return argocd.problems(self._one(seen), goal, known_good, self._grace)
+        application = self._one(seen)
+        return argocd.problems(application, goal, known_good, self._grace, self._error_since(application, goal))
 
     def since(self, seen: Snapshot, goal: Goal, known_good: Collection[str]) -> datetime | None:
         application = self._one(seen)
@@ -80,6 +88,14 @@ class ArgocdRollout:
         if application is None or argocd.is_here(application):
             return replace(self._manifest(seen).workloads(seen), unjudged=())
         return Workloads(notes=(f"as Argo CD sees it: {title(application)} deploys to another cluster",))
+
+    def _error_since(self, application: Object | None, goal: Goal) -> str | None:
+        """The look that brought the error that there is; None where there is none."""
+        if not argocd.is_in_error(application, goal):
+            self._erred_at = None
+        elif self._erred_at is None:
+            self._erred_at = argocd.looked_at(application)
+        return self._erred_at
 
     def _one(self, seen: Snapshot) -> Object | None:
         return next(iter(seen.get(self._application, ())), None)

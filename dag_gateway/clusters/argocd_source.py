@@ -30,20 +30,23 @@ def mistake(application: Object, path: str) -> str | None:
     return None
 
 
-def commits(record: Mapping[str, Any], application: Object, path: str | None = None) -> tuple[str, ...]:
-    """The commits in ``record`` of the sources that take from ``path``, from any folder when it is None.
+def revisions(record: Mapping[str, Any], application: Object, path: str | None = None) -> tuple[str, ...]:
+    """The revisions in ``record`` of each source that takes from ``path``, from any folder when it is None.
 
     A record is what Argo CD has compared or synced: ``revision``, or ``revisions`` in the order of its sources, and the
-    sources of that moment, which the spec may no longer have.
+    sources of that moment, which the spec may no longer have. Empty text for a source without a revision.
     """
     sources = _sources(record) or _sources(spec(application))
-    several = record.get("revisions") or ()
-    if several:
-        paired = zip(sources, several, strict=False)
-        found = [str(revision) for source, revision in paired if _is_ours(source, path)]
-    else:
-        found = [str(record.get("revision"))] if any(_is_ours(source, path) for source in sources) else []
-    return tuple(filter(_COMMIT.fullmatch, found))
+    several = record.get("revisions") or [record.get("revision")] * len(sources)
+    padded = [*several, *[None] * len(sources)]
+    return tuple(
+        str(revision or "") for source, revision in zip(sources, padded, strict=False) if _is_ours(source, path)
+    )
+
+
+def commits(record: Mapping[str, Any], application: Object) -> tuple[str, ...]:
+    """The commits among the revisions of all folders."""
+    return tuple(filter(_COMMIT.fullmatch, revisions(record, application)))
 
 
 def _sources(holder: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

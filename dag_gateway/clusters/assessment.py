@@ -9,10 +9,11 @@ from dag_gateway.model.health import Health, Verdict, failed, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Goal
 
-from . import workloads
+from . import old_news, workloads
 from .diagnose import Patience, Problem
 from .live import Snapshot
 from .objects import uid
+from .old_news import OldNews
 from .rollout import Rollout
 from .workloads import Workloads
 
@@ -33,7 +34,7 @@ class Assessment:
 
 
 class Assessor:
-    """Judges one rollout again and again; remembers since when each problem lasts, and which pods are older."""
+    """Judges one rollout again and again; remembers since when each problem lasts, and what was there before."""
 
     def __init__(self, rollout: Rollout, goal: Goal, limits: PatienceSettings) -> None:
         self._rollout = rollout
@@ -41,14 +42,18 @@ class Assessor:
         self._limits = limits
         self._patience = Patience.fresh()
         self._older: set[str] = set()
+        self._old_news: OldNews | None = None
 
     def assess(self, seen: Snapshot, good: Collection[str], now: datetime, hint: str = "") -> Assessment:
         """``good`` are the commits that hold our content; ``hint`` is told while the rollout is on its way."""
         released = self._rollout.released(seen, self._goal, good, now)
         since = self._rollout.since(seen, self._goal, good)
-        if released.verdict is Verdict.HEALTHY:
-            since = _BEGINNING
         held = self._rollout.workloads(seen)
+        if self._old_news is None or released.verdict is not Verdict.HEALTHY:
+            self._old_news = old_news.noted(held)
+        if released.verdict is Verdict.HEALTHY:
+            held = old_news.without(held, self._old_news, since, self._older)
+            since = _BEGINNING
         problems = (*self._of_pods(held, since, now), *self._rollout.problems(seen, self._goal, good))
         self._patience = self._patience.seeing(problems, now)
         return self._judged(released, workloads.judge(held, since, now), problems, since, now, hint)

@@ -1,6 +1,6 @@
 """Following one rollout: look, judge, and prove every end on a fresh list before it is told."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from dag_gateway.model.health import Health, Verdict, failed, progressing, unkno
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.model.target import Goal
 
+from .ancestry import Ancestry, Contains
 from .assessment import Assessment, Assessor
 from .connected import Connected
 from .errors import ClusterMisconfigured
@@ -19,7 +20,7 @@ from .redact import without_tokens
 from .rollout import Nudge, Rollout
 from .watch import REFUSALS, backoff
 
-Contains = Callable[[str], Awaitable[bool]]
+__all__ = ["Contains", "Follower"]
 
 _BETWEEN_WORDS = timedelta(seconds=1)
 """A rollout of many pods changes more often than anybody can read. Ends are never held back."""
@@ -39,13 +40,14 @@ class Follower:
         self._grace = timedelta(seconds=cluster.settings.unreachable_after)
         self._rollout = rollout
         self._goal = goal
-        self._contains = contains
         self._assessor = Assessor(rollout, goal, cluster.settings.patience)
         self._nudge = nudge
         self._nudged: set[str] = set()
         self._hint = ""
-        self._ancestry = {goal.commit: True}
+        self._ancestry = Ancestry(goal.commit, contains, cluster.clock)
         self._failures = 0
+        self._refusals = 0
+        self._parts = 0
         self._failing_since: datetime | None = None
         self._read_once = False
         self._told: Health | None = None
@@ -66,7 +68,7 @@ class Follower:
 
     def _again_at(self, now: Assessment) -> datetime | None:
         unsaid = None if now.health == self._told else self._next_word
-        return min((when for when in (now.again_at, unsaid) if when is not None), default=None)
+        return _earlier(now.again_at, unsaid)
 
     async def _look(self, live: Live) -> Assessment:
         seen = self._seen(live)
@@ -78,12 +80,12 @@ class Follower:
             return Assessment(self._told or progressing("reading what runs in the cluster"))
         self._read_once = True
         try:
-            assessment = await self._proven(seen)
+            assessment = await self._proven(seen, live)
         except (Temporary, ClusterMisconfigured) as error:
             return self._stuck(error)
         except StepFailed as error:
             return Assessment(failed(error.reason, error.message))
-        self._failures, self._failing_since = 0, None
+        self._failures, self._refusals, self._failing_since = 0, 0, None
         return assessment
 
     def _seen(self, live: Live) -> Snapshot | None:
@@ -110,42 +112,42 @@ class Follower:
         return Assessment(self._told, again_at=shown_at)
 
     def _stuck(self, error: Temporary | ClusterMisconfigured) -> Assessment:
-        """What does not answer is asked for ever again, what refuses as often as a watch asks."""
-        self._failures += 1
+        """What does not answer is asked for ever again, what refuses as often in a row as a watch asks."""
         if isinstance(error, ClusterMisconfigured):
-            if self._failures >= REFUSALS:
+            self._failures, self._refusals = 0, self._refusals + 1
+            if self._refusals >= REFUSALS:
                 return Assessment(failed(error.reason, error.message))
-            return Assessment(unknown(error.message), again_at=self._next_attempt())
+            return Assessment(unknown(error.message), again_at=self._after(self._refusals))
+        self._failures, self._refusals = self._failures + 1, 0
         self._failing_since = self._failing_since or self._clock.now()
-        return replace(self._away(error.message, self._failing_since), again_at=self._next_attempt())
+        return replace(self._away(error.message, self._failing_since), again_at=self._after(self._failures))
 
-    def _next_attempt(self) -> datetime:
-        return self._clock.now() + timedelta(seconds=backoff(self._failures))
+    def _after(self, attempts: int) -> datetime:
+        return self._clock.now() + timedelta(seconds=backoff(attempts))
 
-    async def _proven(self, seen: Snapshot) -> Assessment:
+    async def _proven(self, seen: Snapshot, live: Live) -> Assessment:
         """Every end is judged again on fresh lists: watches of different kinds run behind one another."""
         await self._ask_for_attention(seen)
         assessment = await self._assess(seen)
         if not assessment.final:
             return assessment
         again = await read_again(self._cluster.api, self._rollout, seen)
-        if again is None:  # the watches will show what else there is
-            return Assessment(self._told or progressing("reading what runs in the cluster"))
+        if again is None:  # the watches will show what else there is, those that were refused perhaps by now
+            self._parts += 1
+            live.renew()
+            return Assessment(
+                self._told or progressing("reading what runs in the cluster"), (), self._after(self._parts)
+            )
+        self._parts = 0
         fresh = await self._assess(again)
         if fresh.health.verdict is not Verdict.FAILED:
             return fresh
         return Assessment(await explained(self._cluster.api, fresh.health, fresh.problems))
 
     async def _assess(self, seen: Snapshot) -> Assessment:
-        await self._learn(self._rollout.hashes(seen))
-        good = [commit for commit, ours in self._ancestry.items() if ours]
-        return self._assessor.assess(seen, good, self._clock.now(), self._hint)
-
-    async def _learn(self, hashes: Iterable[str]) -> None:
-        """Asks once per commit whether ours is in it."""
-        for commit in hashes:
-            if commit not in self._ancestry:
-                self._ancestry[commit] = await self._contains(commit)
+        ask_again_at = await self._ancestry.learn(self._rollout.hashes(seen))
+        now = self._assessor.assess(seen, self._ancestry.good, self._clock.now(), self._hint)
+        return replace(now, again_at=_earlier(now.again_at, ask_again_at))
 
     async def _ask_for_attention(self, seen: Snapshot) -> None:
         """Once each, where the target wants it. A refusal costs time, not the deployment, so it is only told."""
@@ -161,3 +163,7 @@ class Follower:
             await self._cluster.api.annotate(nudge.selection, nudge.annotations)
         except GatewayError as error:
             self._hint = f"could not ask for an immediate reconciliation: {error.message}"
+
+
+def _earlier(*moments: datetime | None) -> datetime | None:
+    return min((when for when in moments if when is not None), default=None)

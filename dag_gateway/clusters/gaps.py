@@ -5,12 +5,12 @@ from dag_gateway.model.health import Health, healthy, progressing
 from .objects import Object, name, spec, status
 
 
-def first_gap(obj: Object, *gaps: tuple[bool, str]) -> Health:
-    """Progressing with the words of the first gap that is open; healthy when none is."""
+def first_gap(obj: Object, *gaps: tuple[bool, str], done: str = "ready") -> Health:
+    """Progressing with the words of the first gap that is open; healthy with those of ``done`` when none is."""
     for is_open, words in gaps:
         if is_open:
             return progressing(f"{name(obj)}: {words}")
-    return healthy(f"{name(obj)}: ready")
+    return healthy(f"{name(obj)}: {done}")
 
 
 def replicas(obj: Object) -> int:

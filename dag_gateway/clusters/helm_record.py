@@ -17,11 +17,19 @@ import yaml
 
 from dag_gateway.errors import Invalid
 
-from .objects import Object, created, label, name, namespace
+from .objects import Object, created, label, name, namespace, spec
 
 _GZIP = b"\x1f\x8b\x08"
 _LARGEST = 32 * 1024**2
 """Bytes of a record once unpacked. A Secret holds 1 MiB; a manifest does not compress a hundredfold by accident."""
+
+_CONTAINERS = ("initContainers", "containers")
+
+IMAGES = "images"
+"""Where an object of a release has its ``images``; not a field of Kubernetes."""
+
+_RECORD = "record"
+"""Where an opened Secret has what was read; not a field of Kubernetes."""
 
 
 class UnreadableRelease(Invalid):
@@ -34,8 +42,8 @@ class UnreadableRelease(Invalid):
 class Release:
     """One revision of a release. ``created`` is when the API server stored it, before Helm touched any object.
 
-    ``objects`` are those of its manifest, of which no more is kept than what they are called: a manifest may have
-    megabytes, and be of many targets. Hooks are not among them, Helm keeps those apart.
+    ``objects`` are those of its manifest, of which no more is kept than what they are called and the images of their
+    containers: a manifest may have megabytes, and be of many targets. Hooks are not among them, Helm keeps those apart.
     """
 
     revision: int
@@ -45,6 +53,21 @@ class Release:
     chart_version: str
     objects: tuple[Object, ...]
     created: datetime | None
+
+
+def opened(secret: Object) -> Object:
+    """The Secret with ``record_of`` instead of its data, which is large, and secret. Takes a second for a large one."""
+    told = {part: value for part, value in secret.items() if part != "data"}
+    try:
+        return {**told, _RECORD: decode(secret, with_objects=label(secret, "status") != "superseded")}
+    except UnreadableRelease as error:
+        return {**told, _RECORD: UnreadableRelease(error.message)}  # without the frames that hold the values
+
+
+def record_of(secret: Object) -> Release | UnreadableRelease:
+    """What an ``opened`` Secret holds; of a superseded release without its objects."""
+    record: Release | UnreadableRelease = secret[_RECORD]
+    return record
 
 
 def decode(secret: Object, *, with_objects: bool) -> Release:
@@ -77,27 +100,41 @@ def newest_first(secrets: Iterable[Object]) -> list[Object]:
 
 
 def manifest_objects(text: str | None) -> tuple[Object, ...]:
-    """What the objects of a manifest are called; those of a List one by one. Raises yaml.YAMLError."""
+    """What the objects of a manifest are called, with ``IMAGES``; those of a List one by one. Raises yaml.YAMLError."""
     documents = yaml.load_all(text or "", Loader=_LOADER)
     return tuple(_called(obj) for document in documents for obj in _flat(document))
 
 
 def _called(obj: Object) -> Object:
     metadata = {"name": name(obj), "namespace": namespace(obj)}
-    return {"apiVersion": str(obj.get("apiVersion", "")), "kind": str(obj["kind"]), "metadata": metadata}
+    called = {"apiVersion": str(obj.get("apiVersion", "")), "kind": str(obj["kind"]), "metadata": metadata}
+    found = images(obj)
+    return {**called, IMAGES: found} if found else called
 
 
-def _flat(document: Any) -> Iterator[Object]:
-    """The objects of one document, which may be a List."""
+def images(obj: Object) -> dict[str, str]:
+    """Container to image, init containers too, of what runs pods by a template; empty for all else."""
+    template = spec(obj).get("template")
+    pod = template.get("spec") if isinstance(template, dict) else None
+    groups = [pod.get(group) for group in _CONTAINERS] if isinstance(pod, dict) else []
+    containers = [one for group in groups if isinstance(group, list) for one in group if isinstance(one, dict)]
+    return {str(one.get("name")): str(one["image"]) for one in containers if one.get("image")}
+
+
+def _flat(document: Any, depth: int = 0) -> Iterator[Object]:
+    """The objects of one document, which may be a List. Raises ValueError for one that holds itself."""
+    if depth > _DEEPEST:
+        raise ValueError("lists within lists")
     if not isinstance(document, dict) or not document.get("kind"):
         return
     if str(document["kind"]).endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:
-            yield from _flat(item)
+            yield from _flat(item, depth + 1)
     else:
         yield document
 
 
+_DEEPEST = 10
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

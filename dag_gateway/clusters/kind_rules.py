@@ -63,6 +63,7 @@ def _stateful_set(obj: Object, now: datetime) -> Health:
     updated = count(obj, "updatedReplicas")
     split = status(obj).get("currentRevision") != status(obj).get("updateRevision")
     by_hand = strategy.get("type") == "OnDelete"
+    held_back = f" ({updated} of {want} updated, by its partition)" if partition > 0 and updated < want else ""
     return first_gap(
         obj,
         (count(obj, "replicas") < want, f"replicas {count(obj, 'replicas')} -> {want}"),
@@ -74,11 +75,16 @@ def _stateful_set(obj: Object, now: datetime) -> Health:
         (count(obj, "replicas") > want, f"{pods(count(obj, 'replicas') - want)} too many"),
         (by_hand and updated < want, f"{updated} of {want} {_BY_HAND}"),
         (partition > 0 and updated < want - partition, f"{updated} of {want - partition} updated (partition)"),
+        (
+            partition > 0 and updated == 0 < want,
+            f"0 of {want} updated, the others once its partition ({partition}) is lowered",
+        ),
         (partition == 0 and split and not by_hand, f"{updated} of {want} updated"),
         (
             partition == 0 and not by_hand and count(obj, "currentReplicas") < want,
             f"{count(obj, 'currentReplicas')} of {want} of the current revision",
         ),
+        done=f"ready{held_back}",
     )
 
 

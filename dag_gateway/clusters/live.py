@@ -46,6 +46,13 @@ class Live:
         for selection in self._leases.keys() - wanted:
             self._leases.pop(selection).release()
 
+    def renew(self) -> None:
+        """Tries once more to look at what only helps and was refused, which the cluster may let us see by now."""
+        for selection in self._leases.keys() - self._needed:
+            if self._leases[selection].refused is not None:
+                self._leases[selection].release()
+                self._leases[selection] = self._informers.lease(selection, self._changed.set)
+
     def snapshot(self) -> Snapshot:
         """What is there now. A change after this call wakes ``changed``."""
         self._changed.clear()

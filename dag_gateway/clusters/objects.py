@@ -1,7 +1,7 @@
 """Reading plain Kubernetes objects: dicts as the API sends them, nothing assumed to be there."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .redact import quoted
@@ -85,11 +85,15 @@ def observed(obj: Object) -> bool:
 
 
 def moment(text: object) -> datetime | None:
-    """An RFC 3339 time of the API; None where there is none or it can not be read."""
+    """An RFC 3339 time of the API; None where there is none or it can not be read.
+
+    Always with a zone, so that any two can be compared: controllers that leave it out write UTC.
+    """
     try:
-        return datetime.fromisoformat(str(text)) if text else None
+        told = datetime.fromisoformat(str(text)) if text else None
     except ValueError:
         return None
+    return told.replace(tzinfo=UTC) if told and told.tzinfo is None else told
 
 
 def title(obj: Object) -> str:
@@ -105,8 +109,25 @@ def why(source: Mapping[str, Any]) -> str:
 
 
 def slim(obj: Object) -> Object:
-    """Without what is large and judged by nobody: field ownership, and the spec of a pod that its controller wrote."""
+    """Without what is large and judged by nobody: field ownership, and most of the spec of a pod with a controller."""
     told = {part: value for part, value in meta(obj).items() if part != "managedFields"}
     if obj.get("kind") == "Pod" and told.get("ownerReferences"):
-        return {**obj, "metadata": told, "spec": {"nodeName": spec(obj).get("nodeName")}}
+        return {**obj, "metadata": told, "spec": {"nodeName": spec(obj).get("nodeName"), **_images(spec(obj))}}
     return {**obj, "metadata": told}
+
+
+def images(pod_spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The image of each container by its name, of those that run before the others too."""
+    named = (entry for part in _CONTAINERS for entry in pod_spec.get(part) or ())
+    return {str(entry.get("name", "")): entry.get("image") for entry in named}
+
+
+_CONTAINERS = ("initContainers", "containers")
+
+
+def _images(pod_spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        part: [{"name": entry.get("name"), "image": entry.get("image")} for entry in pod_spec[part]]
+        for part in _CONTAINERS
+        if pod_spec.get(part)
+    }

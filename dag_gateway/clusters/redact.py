@@ -21,12 +21,17 @@ _KEY = (
 )
 """What names a secret when a value follows; ``DB_PASSWORD_FILE`` and ``"secretKey"`` hold it too."""
 
+_START, _REST = r"[\w.-]{0,253}", r"[\w.-]{0,253}+"
+"""A name around its key word. Unbounded, or tried again at every length, a long line of key words would take quadratic
+time; the keys of a Secret and the names of objects have at most 253 characters (RFC 1123 subdomains).
+"""
+
 _REFERENCE = r"(?!s?[_.-]?(?:name|ref|keyref)\b)"
 """``secretName: web-tls`` names an object, which is what an explanation is about."""
 
 _PROSE = (
     r"(?!(?:unexpected|invalid|expired|missing|malformed|unauthorized|denied|failed|cannot|could|not|no|yes|true|false"
-    r"|serviceaccounts|Get|Post)\b(?!\S*\d))"
+    r"|serviceaccounts|Get|Post)\b(?!\S{0,253}\d))"
 )
 """``failed to fetch oauth token: unexpected status`` goes on in words."""
 
@@ -72,9 +77,9 @@ def _unless_a_digest(match: re.Match[str]) -> str:
 
 
 _MARKED: tuple[_Shape, ...] = (
-    # RFC 7468; the last lines of a log may begin or end within a block.
+    # RFC 7468; the last lines of a log may begin or end within a block. 100 lines hold an RSA key of 8192 bits.
     (re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL), REDACTED),
-    (re.compile(r"(?:^[ \t]*[A-Za-z0-9+/=]+[ \t]*\r?\n)*-----END [A-Z0-9 ]+-----", re.MULTILINE), REDACTED),
+    (re.compile(r"(?:^[ \t]*[A-Za-z0-9+/=]+[ \t]*\r?\n){0,100}+-----END [A-Z0-9 ]+-----", re.MULTILINE), REDACTED),
     # RFC 9110, 11.4: a scheme and what follows it.
     (
         re.compile(
@@ -85,7 +90,7 @@ _MARKED: tuple[_Shape, ...] = (
     # RFC 3986, 3.2.1: user and password, or a token in place of the user.
     (re.compile(r"(://)[^\s/\"'<>]+@"), rf"\1{REDACTED}@"),
     # RFC 7519
-    (re.compile(r"\beyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)*"), REDACTED),
+    (re.compile(r"\beyJ[\w-]{6,1000}\.[\w-]{4,}(?:\.[\w-]*)*"), REDACTED),
     # The forges, AWS, Slack and Google mark their tokens, so that they are found.
     (re.compile(r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,})"), REDACTED),
     (re.compile(r"(?<![A-Za-z0-9])gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[\w.-]{16,}"), REDACTED),
@@ -101,17 +106,20 @@ _NAMED: tuple[_Shape, ...] = (
     (re.compile(r"(?i)(authorization\\*[\"']?[ \t]*[:=][ \t]*\\*[\"']?)[^\"'\r\n]+"), rf"\1{REDACTED}"),
     # An entry of a container's environment, as the API server quotes it.
     (
-        re.compile(rf"(?i)(\bname{_IS}\\*[\"']?[\w.-]*{_KEY}[\w.-]*\\*[\"']?,?\s*\\*[\"']?value{_IS}){_VALUE}"),
+        re.compile(rf"(?i)(\bname{_IS}\\*[\"']?{_START}{_KEY}{_REST}\\*[\"']?,?\s*\\*[\"']?value{_IS}){_VALUE}"),
         rf"\1{REDACTED}",
     ),
     # A line of YAML holds one value, to its end.
     (
-        re.compile(rf"(?im)^([ \t]*(?:-[ \t]+)?[\"']?[\w.-]*{_KEY}{_REFERENCE}[\w.-]*[\"']?:[ \t]+){_PROSE}[^\s].*$"),
+        re.compile(rf"(?im)^([ \t]*(?:-[ \t]+)?[\"']?{_START}{_KEY}{_REFERENCE}{_REST}[\"']?:[ \t]+){_PROSE}[^\s].*$"),
         rf"\1{REDACTED}",
     ),
-    (re.compile(rf"(?i)({_KEY}{_REFERENCE}[\w.-]*{_IS}){_VALUE}"), rf"\1{REDACTED}"),
+    (re.compile(rf"(?i)({_KEY}{_REFERENCE}{_REST}{_IS}){_VALUE}"), rf"\1{REDACTED}"),
     # A field as Go prints it: ``{User:shop Password:...}``
-    (re.compile(rf"(?i)((?<![-/]){_KEY}{_REFERENCE}[\w.]*:){_VALUE}"), rf"\1{REDACTED}"),
-    (re.compile(rf"(?i)((?<!\S)--?[\w-]*{_KEY}{_REFERENCE}[\w-]*[ \t]+)(?!-){_VALUE}"), rf"\1{REDACTED}"),
+    (re.compile(rf"(?i)((?<![-/]){_KEY}{_REFERENCE}[\w.]{{0,253}}+:){_VALUE}"), rf"\1{REDACTED}"),
+    (
+        re.compile(rf"(?i)((?<!\S)--?[\w-]{{0,253}}{_KEY}{_REFERENCE}[\w-]{{0,253}}+[ \t]+)(?!-){_VALUE}"),
+        rf"\1{REDACTED}",
+    ),
 )
 """What a name in front of it makes a secret."""

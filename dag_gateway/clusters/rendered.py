@@ -40,7 +40,17 @@ class RenderedChart:
         """The earlier form of each object that ours only takes something away from: what was live before has all that
         ours asks for."""
         both = ((selection, old, self.compared.get(selection)) for selection, old in earlier.compared.items())
-        return {selection: old for selection, old, new in both if new and new != old and difference(new, old) is None}
+        return {selection: old for selection, old, new in both if new and _is_less(new, old)}
+
+    def unprovable(self, earlier: "RenderedChart") -> str:
+        """The names of the objects that changed since ``earlier`` where none of them is compared: then what was live
+        before has all that ours asks for, and nothing shows whether ours was applied. Empty otherwise."""
+        held = ((new, earlier.compared.get(selection)) for selection, new in self.compared.items())
+        if any(old is None or not _is_same(new, old) for new, old in held):
+            return ""
+        changed = [obj for obj in self._others if obj not in earlier._others]
+        gone = [obj for obj in earlier._others if obj not in self._others]
+        return self._named([*changed, *gone])
 
     def notes(self) -> tuple[str, ...]:
         """What to say beside success: what it does not stand for."""
@@ -61,9 +71,18 @@ class RenderedChart:
                 yield f"{where}: {found}"
 
     def _named(self, objects: Sequence[Object]) -> str:
-        named = [f"{obj.get('kind')} {namespace(obj) or self._home}/{name(obj)}" for obj in objects[:_NAMED]]
-        others = len(objects) - _NAMED
-        return ", ".join(named) + (f" and {others} more" if others > 0 else "")
+        named = list(dict.fromkeys(f"{obj.get('kind')} {namespace(obj) or self._home}/{name(obj)}" for obj in objects))
+        others = len(named) - _NAMED
+        return ", ".join(named[:_NAMED]) + (f" and {others} more" if others > 0 else "")
+
+
+def _is_less(new: Object, old: Object) -> bool:
+    return difference(new, old) is None and difference(old, new) is not None
+
+
+def _is_same(new: Object, old: Object) -> bool:
+    """Whether what is live can not tell one from the other."""
+    return difference(new, old) is None and difference(old, new) is None
 
 
 def _resource(obj: Object) -> Resource | None:

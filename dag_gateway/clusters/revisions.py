@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from .objects import Object, annotation, label, meta, observed, owned_by, status
+from .objects import Object, annotation, images, label, meta, observed, owned_by, spec, status
 
 THROUGH_REPLICA_SETS = ("Deployment", "Rollout")
 """The kinds that run their pods through one ReplicaSet per revision."""
@@ -22,6 +22,8 @@ def current_pods(owner: Object, replica_sets: Iterable[Object], pods: Iterable[O
         newest = new_replica_set(owner, replica_sets)
         return owned(newest, pods) if newest else ()
     all_pods = owned(owner, pods)
+    if owner.get("kind") == "ReplicaSet":
+        return tuple(pod for pod in all_pods if _of_template(pod, owner))
     revision = _newest_revision(owner, all_pods)
     return tuple(pod for pod in all_pods if label(pod, _HASH) == revision)
 
@@ -40,6 +42,24 @@ def new_replica_set(owner: Object, replica_sets: Iterable[Object]) -> Object | N
     return None
 
 
+def outdated_pods(replica_set: Object, pods: Iterable[Object]) -> tuple[Object, ...]:
+    """The pods that still run other images than the template of a ReplicaSet: it replaces none by itself.
+
+    Those that have ended or are being deleted do not count.
+    """
+    return tuple(pod for pod in owned(replica_set, pods) if not _is_over(pod) and not _of_template(pod, replica_set))
+
+
+def _of_template(pod: Object, replica_set: Object) -> bool:
+    """Whether each container of the template runs its image there; the cluster may have added others."""
+    wanted = images((spec(replica_set).get("template") or {}).get("spec") or {})
+    return wanted.items() <= images(spec(pod)).items()
+
+
+def _is_over(pod: Object) -> bool:
+    return bool(meta(pod).get("deletionTimestamp")) or status(pod).get("phase") in ("Succeeded", "Failed")
+
+
 def owned(owner: Object, objects: Iterable[Object]) -> tuple[Object, ...]:
     return tuple(obj for obj in objects if owned_by(obj, owner))
 
@@ -47,7 +67,7 @@ def owned(owner: Object, objects: Iterable[Object]) -> tuple[Object, ...]:
 def _newest_revision(owner: Object, pods: Sequence[Object]) -> str:
     """Of a StatefulSet as it says itself; of others that of the youngest pod, as each new pod has the newest template.
 
-    Pods of a Job or of a bare ReplicaSet have no revision: all of them count.
+    Pods of a Job have no revision: all of them count.
     """
     if owner.get("kind") == "StatefulSet":
         return str(status(owner).get("updateRevision", ""))

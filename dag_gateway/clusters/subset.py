@@ -58,6 +58,31 @@ _OMITTED_ZEROS = frozenset(
 _ASSIGNED = frozenset({"clusterIPs", "ipFamilies", "nodePort"})
 """Fields that the API server fills when they are empty."""
 
+_DEFAULTS = {
+    "imagePullPolicy": ("Always", "IfNotPresent"),
+    "terminationMessagePath": ("/dev/termination-log",),
+    "terminationMessagePolicy": ("File",),
+    "restartPolicy": ("Always",),
+    "dnsPolicy": ("ClusterFirst",),
+    "schedulerName": ("default-scheduler",),
+    "serviceAccountName": ("default",),
+    "protocol": ("TCP",),
+    "scheme": ("HTTP",),
+    "path": ("/",),
+    "type": ("ClusterIP", "RollingUpdate"),
+    "sessionAffinity": ("None",),
+    "externalTrafficPolicy": ("Cluster",),
+    "podManagementPolicy": ("OrderedReady",),
+    "concurrencyPolicy": ("Allow",),
+    "apiVersion": ("v1",),
+    "whenDeleted": ("Retain",),
+    "whenScaled": ("Retain",),
+}
+"""What the API server makes of an empty text (``zz_generated.defaults.go``)."""
+
+_NAMED_BY_CLUSTER = frozenset({"clusterIP", "volumeName"})
+"""Fields of which the cluster decides where the chart leaves them empty."""
+
 _KEYS = {"volumeMounts": ("mountPath",), "metrics": ("resource", "name")}
 """Where the items of a list have what tells them apart, if that is not ``name``. The metrics of an autoscaler may come
 back in another order, because they may be stored in another version."""
@@ -75,14 +100,23 @@ def difference(expected: Mapping[str, Any], live: Mapping[str, Any]) -> str | No
     return next(_differences(expected, live), None)
 
 
-def agreed(first: Any, second: Any) -> Any:
-    """What two renderings of the same chart have in common, ``UNSETTLED`` where they differ."""
+def agreed(first: Any, second: Any, field: str = "") -> Any:
+    """What two renderings of the same chart have in common, ``UNSETTLED`` where they differ; ``field`` holds both."""
     if isinstance(first or second, Mapping) and isinstance(second or first, Mapping):
         one, other = first or {}, second or {}
-        return {key: agreed(one.get(key), other.get(key)) for key in {**one, **other}}
-    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        return [agreed(one, other) for one, other in zip(first, second, strict=True)]
+        return {key: agreed(one.get(key), other.get(key), str(key)) for key in {**one, **other}}
+    if isinstance(first, list) and isinstance(second, list):
+        return _agreed_lists(first, second, _KEYS.get(field, ("name",)))
     return first if type(first) is type(second) and first == second else UNSETTLED
+
+
+def _agreed_lists(first: list[Any], second: list[Any], where: Path) -> Any:
+    """Where only one has more items, those that both have, and ``UNSETTLED`` for all others."""
+    if len(first) == len(second):
+        return [agreed(one, other) for one, other in zip(first, second, strict=True)]
+    ones, others = _by_key(first, where) or {}, _by_key(second, where) or {}
+    both = [agreed(item, others[key]) for key, item in ones.items() if key in others]
+    return [*both, UNSETTLED] if both else UNSETTLED
 
 
 def is_unsettled(expected: Any) -> bool:
@@ -133,12 +167,14 @@ def _compare_lists(expected: list[Any], live: list[Any], path: Path) -> Iterator
     if not expected and path[-1] in _ASSIGNED:
         return
     where = _KEYS.get(path[-1], ("name",))
-    named, held = _by_key(expected, where), _by_key(live, where)
-    if named is None or held is None:
-        named, held = _by_place(expected), _by_place(live)
+    settled = [item for item in expected if item is not UNSETTLED]
+    named, held = _by_key(settled, where), _by_key(live, where)
+    is_open = len(settled) < len(expected)
+    if not named or held is None:
+        named, held, is_open = _by_place(expected), _by_place(live), False
     for key, item in named.items():
         yield from _compare(item, held.get(key), (*path[:-1], f"{path[-1]}[{key}]"))
-    if path[-1] not in _GROWING:
+    if path[-1] not in _GROWING and not is_open:
         yield from (_surplus((*path[:-1], f"{path[-1]}[{key}]")) for key in held if key not in named)
 
 
@@ -164,7 +200,7 @@ def _same_value(expected: Any, live: Any, path: Path) -> bool:
     if isinstance(expected, bool) is isinstance(live, bool) and expected == live:
         return True
     if expected == "" and not _is_literal(path):
-        return True
+        return path[-1] in _NAMED_BY_CLUSTER or live in _DEFAULTS.get(path[-1], ())
     if expected == 0 and path[-1] in _ASSIGNED:
         return True
     return not _QUANTITIES.isdisjoint(path) and same_quantity(expected, live)

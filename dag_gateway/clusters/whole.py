@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
+from . import helm_record
 from .api import Api
 from .cache import Wake
 from .lease import Lease
@@ -45,7 +46,15 @@ async def read_at_changes(api: Api, selection: Selection, borrow: Borrow, known:
         metadata.release()
 
 
+async def read_now(api: Api, selection: Selection) -> tuple[Object, ...]:
+    """What the API answers; whole Secrets ``helm_record.opened``, in a thread, so that nothing else waits for that."""
+    items = (await api.list_objects(selection)).items
+    if selection.resource != SECRETS or selection.metadata_only:
+        return items
+    return tuple([await asyncio.to_thread(helm_record.opened, secret) for secret in items])
+
+
 async def _news(api: Api, selection: Selection, metadata: tuple[Object, ...], known: Known) -> list[Change]:
     if [version(obj) for obj in metadata] == [version(obj) for obj in known.values()]:
         return []
-    return differences((await api.list_objects(selection)).items, known)
+    return differences(await read_now(api, selection), known)

@@ -9,9 +9,10 @@ from dag_gateway.model.health import Health, Verdict, healthy, progressing, wors
 
 from . import diagnose, rules, warnings
 from .diagnose import Problem
+from .gaps import pods as counted
 from .gaps import replicas
 from .objects import Object, annotation, condition, created, holds, key, meta, moment, name, status, title, uid
-from .revisions import THROUGH_REPLICA_SETS, current_pods, new_replica_set, owned
+from .revisions import THROUGH_REPLICA_SETS, current_pods, new_replica_set, outdated_pods, owned
 
 _BAD_NEWS = {
     ("Progressing", "False"),
@@ -84,20 +85,29 @@ def is_hook(obj: Object) -> bool:
 
 
 def _judge_owner(owner: Object, workloads: Workloads, since: datetime | None, now: datetime) -> Health:
-    health = rules.judge(_without_old_news(owner, since), now)
+    health = _without_old_pods(rules.judge(_without_old_news(owner, since), now), owner, workloads.pods)
     if health.verdict is Verdict.FAILED and owner.get("kind") == "Pod" and not _new(created(owner), since):
         return progressing(f"{name(owner)}: failed before this release")
     desired = _desired(owner)
     if desired is None:
         return health
     if health.verdict is Verdict.HEALTHY:
-        return healthy(f"{name(owner)}: {desired}/{desired} pods ready", ready=desired, desired=desired)
+        rest = health.message.removeprefix(f"{name(owner)}: ready")
+        return healthy(f"{name(owner)}: {desired}/{desired} pods ready{rest}", ready=desired, desired=desired)
     pods = current_pods(owner, workloads.replica_sets, workloads.pods)
     ready = sum(1 for pod in pods if holds(pod, "Ready") and not meta(pod).get("deletionTimestamp"))
     if health.verdict is Verdict.FAILED:
         return replace(health, ready=ready, desired=desired)
     gap = health.message.removeprefix(f"{name(owner)}: ")
     return progressing(f"{name(owner)}: {ready}/{desired} pods ready ({gap})", ready=ready, desired=desired)
+
+
+def _without_old_pods(health: Health, owner: Object, pods: Sequence[Object]) -> Health:
+    """The status of a ReplicaSet counts the pods of an earlier template too, and it replaces none of them."""
+    old = outdated_pods(owner, pods) if owner.get("kind") == "ReplicaSet" else ()
+    if not old or health.verdict is not Verdict.HEALTHY:
+        return health
+    return progressing(f"{name(owner)}: {counted(len(old), 'old ')} with other images, until somebody deletes them")
 
 
 def _desired(owner: Object) -> int | None:

@@ -28,7 +28,9 @@ class WorkloadsRollout:
     def __init__(self, target: Target, expected: Sequence[Object], earlier: Sequence[Object] = ()) -> None:
         self._chart = RenderedChart(expected, target.namespace)
         self._manifest = self._chart.manifest
-        self._before = self._chart.less_than(RenderedChart(earlier, target.namespace))
+        before = RenderedChart(earlier, target.namespace)
+        self._before = self._chart.less_than(before)
+        self._unprovable = self._chart.unprovable(before)
 
     def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
         return tuple(self._chart.compared)
@@ -60,9 +62,18 @@ class WorkloadsRollout:
     def released(self, seen: Snapshot, goal: Goal, known_good: Collection[str], now: datetime) -> Health:
         found = self._chart.differences(seen) or self._left_over(seen)
         if not found:
-            return self.obstacle(seen, goal.path) or healthy(f"live is what Helm rendered from {goal.chart_version}")
+            return self.obstacle(seen, goal.path) or self._proven(goal)
         others = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
         return progressing(f"{goal.chart_version} is not live yet: {'; '.join(found[:_TOLD])}{others}")
+
+    def _proven(self, goal: Goal) -> Health:
+        if not self._unprovable:
+            return healthy(f"live is what Helm rendered from {goal.chart_version}")
+        return failed(
+            Reason.CONFIG_ERROR,
+            f"{goal.chart_version} changes only what is not compared with the cluster ({self._unprovable}), so nothing"
+            " shows whether it is live; use another tracker, or let the chart annotate its pods with a checksum of it",
+        )
 
     def _left_over(self, seen: Snapshot) -> list[str]:
         """Where the chart only takes something away, the old objects have all that it asks for: they have to change."""

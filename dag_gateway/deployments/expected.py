@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from dag_gateway.charts import pack
 from dag_gateway.clusters import agreed
+from dag_gateway.clusters.subset import UNSETTLED
 from dag_gateway.errors import GatewayError, Temporary, Unavailable
 from dag_gateway.helm import Rendered
 from dag_gateway.iac import Folder, FolderMissing, FolderReplaced
@@ -27,6 +29,7 @@ class CommitMissing(Unavailable):
 
 
 Objects = tuple[Mapping[str, Any], ...]
+_ByIdentity = Mapping[tuple[Any, ...], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +71,43 @@ async def _rendered(folder: Folder, target: Target, tools: Tools) -> Objects:
     archive = await asyncio.to_thread(pack, "chart", folder.files)
     first = await tools.helm.render(archive, release=target.release, namespace=target.namespace)
     await tools.clock.sleep(_ANOTHER_SECOND)
-    second = await tools.helm.render(archive, release=target.release, namespace=target.namespace)
+    second = await tools.helm.render(archive, release=target.release, namespace=target.namespace, revision=2)
     return common(first, second)
 
 
 def common(first: Rendered, second: Rendered) -> Objects:
-    """What two renderings have in common; StepFailed where their objects can not be paired."""
-    if len(first.objects) != len(second.objects):
-        raise StepFailed(
-            Reason.CONFIG_ERROR,
-            "the chart renders another number of objects each time, so they can not be compared with the cluster;"
-            " use another tracker",
-        )
-    return tuple(agreed(one, other) for one, other in zip(first.objects, second.objects, strict=True))
+    """What an installation and an upgrade have in common.
+
+    An object that only one of them has, or that has another name in each, is there without a settled name.
+    """
+    ones, others = ({_identity(obj): obj for obj in found.objects} for found in (first, second))
+    both = [agreed(one, others[identity]) for identity, one in ones.items() if identity in others]
+    one_sided = _by_kind(ones, others), _by_kind(others, ones)
+    pairs = (zip_longest(*(side.get(kind, ()) for side in one_sided)) for kind in {**one_sided[0], **one_sided[1]})
+    return (*both, *(_nameless(one, other) for pair in pairs for one, other in pair))
+
+
+def _identity(obj: Mapping[str, Any]) -> tuple[Any, ...]:
+    meta = obj.get("metadata") or {}
+    return obj.get("apiVersion"), obj.get("kind"), meta.get("namespace"), meta.get("name")
+
+
+def _by_kind(ones: _ByIdentity, others: _ByIdentity) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
+    """Those that only ``ones`` has, by all of their identity but the name."""
+    found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for identity, obj in ones.items():
+        if identity not in others:
+            found.setdefault(identity[:-1], []).append(obj)
+    return found
+
+
+def _nameless(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Two with different names have the rest in common; of one alone nothing but its kind and its place is settled."""
+    if one is not None and other is not None:
+        return {**agreed(one, other)}
+    version, kind, namespace, _ = _identity(one or other or {})
+    place = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": version, "kind": kind, "metadata": {**place, "name": UNSETTLED}}
 
 
 async def _folder(deployment: Deployment, tools: Tools) -> Folder:

@@ -133,10 +133,10 @@ def _goal(deployment: Deployment, state: TargetState, renderings: Renderings) ->
     )
 
 
-def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable[bool]]:
+def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable[bool | None]]:
     where = deployment.destination
 
-    async def contains(commit: str) -> bool:
+    async def contains(commit: str) -> bool | None:
         ours = deployment.commit or ""
         try:
             return await tools.iac.contains(where.repository, where.branch, where.path, ancestor=ours, commit=commit)
@@ -154,6 +154,10 @@ async def _give_way(deployment: Deployment, tools: Tools, tell: Tell) -> None:
             newer = await tools.store.newest_pushed(deployment)
         except StoreUnavailable:
             await tools.clock.sleep(_STORE_PAUSE)
+            continue
+        except Exception:
+            log.exception("asking for newer deployments failed unexpectedly", deployment=deployment.id)
+            await tools.clock.sleep(_LONGEST_PAUSE)
             continue
         if newer is not None and _content(newer) != _content(deployment):
             for state in deployment.targets:

@@ -48,13 +48,19 @@ class Helm:
         RENDER_FAILED for errors in templates, over a limit, and when Helm crashes on it. HelmUnavailable when there
         is no working Helm.
         """
-        return await self._call(archive, _request(release, namespace, values, lint=True))
+        return await self._call(archive, _request(release, namespace, values, 1, lint=True))
 
     async def render(
-        self, archive: bytes, *, release: str, namespace: str, values: Mapping[str, Any] | None = None
+        self,
+        archive: bytes,
+        *,
+        release: str,
+        namespace: str,
+        values: Mapping[str, Any] | None = None,
+        revision: int = 1,
     ) -> Rendered:
-        """The same without lint."""
-        return await self._call(archive, _request(release, namespace, values, lint=False))
+        """The same without lint. It is rendered as an installation, and as an upgrade from revision 2 on."""
+        return await self._call(archive, _request(release, namespace, values, revision, lint=False))
 
     async def _call(self, archive: bytes, request: Mapping[str, Any]) -> Rendered:
         async with self._slots:
@@ -97,5 +103,8 @@ class Helm:
         self._idle.append(worker)
 
 
-def _request(release: str, namespace: str, values: Mapping[str, Any] | None, *, lint: bool) -> dict[str, Any]:
-    return {"release": release, "namespace": namespace, "values": dict(values or {}), "lint": lint}
+def _request(
+    release: str, namespace: str, values: Mapping[str, Any] | None, revision: int, *, lint: bool
+) -> dict[str, Any]:
+    told = {"release": release, "namespace": namespace, "values": dict(values or {})}
+    return {**told, "revision": revision, "lint": lint}

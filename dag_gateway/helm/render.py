@@ -29,20 +29,28 @@ _REASONS: dict[type[helm.HelmError], Reason] = {
 
 
 def render(archive: bytes, request: Mapping[str, Any]) -> Rendered:
-    """``request`` holds ``release``, ``namespace``, ``values`` and ``lint``. Raises StepFailed in Helm's words.
+    """``request`` holds ``release``, ``namespace``, ``values``, ``revision`` and ``lint``.
+
+    Raises StepFailed in Helm's words.
 
     Nothing is read but ``archive``: what a schema refers to outside of it, in a file or over the network, is not.
     """
     values = request["values"]
     with no_new_files(), _in_our_words(), helm.Chart.load_archive(archive) as chart:
         helm.validate_release_name(request["release"])
-        files = chart.render(values, name=request["release"], namespace=request["namespace"], is_install=True)
+        files = chart.render(values, name=request["release"], namespace=request["namespace"], **_action(request))
         crds = {crd["filename"]: crd["data"] for crd in chart.crds}
     if sum(map(len, files.values())) > LONGEST_ANSWER:
         raise _failed(Reason.RENDER_FAILED, f"the templates render to more than {LONGEST_ANSWER} bytes")
     rendered = _rendered(files, crds)
     warnings = _lint(archive, values, request["namespace"]) if request["lint"] else ()
     return Rendered(rendered.objects, rendered.hooks, rendered.manifest, warnings)
+
+
+def _action(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The first revision of a release is an installation, the later ones are upgrades."""
+    revision = request["revision"]
+    return {"revision": revision, "is_install": revision == 1, "is_upgrade": revision > 1}
 
 
 def remove_leftovers() -> None:

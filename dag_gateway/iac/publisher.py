@@ -111,11 +111,14 @@ class Iac:
         known, where = self._known(repository), self._branch(repository, branch)
         return await self._ask(repository, lambda: known.before(where, path, commit))
 
-    async def contains(self, repository: str, branch: str | None, path: str, *, ancestor: str, commit: str) -> bool:
+    async def contains(
+        self, repository: str, branch: str | None, path: str, *, ancestor: str, commit: str
+    ) -> bool | None:
         """Whether ``commit`` is ``ancestor`` or descends from it, and still has its folder at ``path``.
 
-        Both are hexadecimal ids. False also when the remote branch does not have ``commit``. Raises FolderReplaced
-        when it descends from ``ancestor`` with something else at ``path``; RemoteUnavailable when nobody can tell now.
+        Both are hexadecimal ids. None when the remote branch does not have ``commit``, or does not show it yet. Raises
+        FolderReplaced when it descends from ``ancestor`` with something else at ``path``; RemoteUnavailable when
+        nobody can tell now.
         """
         if ancestor == commit or not _ID.fullmatch(commit):
             return ancestor == commit

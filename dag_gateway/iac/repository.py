@@ -96,14 +96,19 @@ class Repository:
 
         return self._sound(read)
 
-    def contains(self, branch: str | None, path: str, ancestor: str, commit: str) -> bool:
+    def contains(self, branch: str | None, path: str, ancestor: str, commit: str) -> bool | None:
         """Whether ``commit`` is ``ancestor`` or comes after it; asks the remote when the cache can not tell.
 
-        Raises FolderReplaced when it comes after it with something else at ``path``.
+        None when the remote does not show ``commit``, which it may do later. Raises FolderReplaced when it comes after
+        it with something else at ``path``.
         """
         wanted, ours = ObjectID(commit.encode()), ObjectID(ancestor.encode())
 
-        def ask(objects: Objects) -> bool:
+        def ask(objects: Objects) -> bool | None:
+            if not objects.has(wanted):
+                self._fetch(objects, branch)
+            if not objects.has(wanted):
+                return None
             if not self._descends(objects, branch, wanted, ours):
                 return False
             if by := replaced_by(objects.read, objects.commit, path_parts(path), ours, wanted, objects.cut):
@@ -213,10 +218,6 @@ class Repository:
 
     def _descends(self, objects: Objects, branch: str | None, commit: ObjectID, ancestor: ObjectID) -> bool:
         """A commit from before ours is the ordinary case while a cluster is behind, and not worth a longer history."""
-        if not objects.has(commit):
-            self._fetch(objects, branch)
-        if not objects.has(commit):
-            return False
         known = descends(objects.commit, commit, ancestor, objects.cut)
         if known is None and not self._comes_before(objects, commit, ancestor) and self._deepened(objects, branch):
             known = descends(objects.commit, commit, ancestor, objects.cut)

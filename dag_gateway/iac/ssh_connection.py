@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import paramiko
@@ -40,7 +40,7 @@ class SshConnection:
         link, channel = self._started(command, version_2=version_2)
         usable = False
         # git sends signs of life while a hook is at work; they must not hold us for ever.
-        overdue = threading.Timer(self._remote.timeout * (TIMES_FOR_A_PACK if version_2 else 1), channel.close)
+        overdue = threading.Timer(self._remote.timeout * (TIMES_FOR_A_PACK if version_2 else 1), _close, [channel])
         overdue.start()
         try:
             yield channel
@@ -50,7 +50,7 @@ class SshConnection:
             raise
         finally:
             overdue.cancel()
-            channel.close()
+            _close(channel)
             self._give_back(link, usable=usable)
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class SshConnection:
         timeout = self._remote.timeout
         channel = transport.open_session(timeout=timeout)
         channel.settimeout(timeout)
-        overdue = threading.Timer(timeout, channel.close)  # paramiko itself waits for the answer without end
+        overdue = threading.Timer(timeout, _close, [channel])  # paramiko itself waits for the answer without end
         overdue.start()
         try:
             if version_2:
@@ -114,3 +114,9 @@ class SshConnection:
             idle = link.users == 0 and (self._closed or self._current is not link)
         if idle:
             link.transport.close()
+
+
+def _close(channel: paramiko.Channel) -> None:
+    """Also when the connection below it is gone already."""
+    with suppress(EOFError, OSError, paramiko.SSHException):
+        channel.close()

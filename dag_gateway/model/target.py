@@ -72,12 +72,13 @@ class Baseline:
     """What ran at a target before the push. None where there was no release or the tracker can not say.
 
     ``revision`` is Helm's release revision. ``looked_at`` is when the controller last looked at its source, in its own
-    words: compared for being another one, never read as a time.
+    words: compared for being another one, never read as a time; so is ``finished_at``, the end of its last operation.
     """
 
     chart_version: str | None = None
     revision: int | None = None
     looked_at: str | None = None
+    finished_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,10 @@ def _baseline_json(baseline: Baseline | None) -> dict[str, Any] | None:
         "chartVersion": baseline.chart_version,
         "revision": baseline.revision,
         "lookedAt": baseline.looked_at,
+        "finishedAt": baseline.finished_at,
     }
 
 
 def _baseline_of(data: Mapping[str, Any]) -> Baseline:
-    """``lookedAt`` is missing in what versions before it have stored."""
-    return Baseline(data["chartVersion"], data["revision"], data.get("lookedAt"))
+    """``lookedAt`` and ``finishedAt`` are missing in what versions before them have stored."""
+    return Baseline(data["chartVersion"], data["revision"], data.get("lookedAt"), data.get("finishedAt"))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,8 +28,8 @@ def judge(state: str, goal: Goal = GOAL) -> Health:
     return argocd.judge(application(state), goal, [OURS, NEWER])
 
 
-def problems(state: str, goal: Goal = GOAL) -> tuple[Problem, ...]:
-    return argocd.problems(application(state), goal, [OURS, NEWER], 30.0)
+def problems(state: str, goal: Goal = GOAL, erred_at: str | None = None) -> tuple[Problem, ...]:
+    return argocd.problems(application(state), goal, [OURS, NEWER], 30.0, erred_at)
 
 
 WAITING = [
@@ -43,6 +44,8 @@ WAITING = [
     ("sync-failed-before", UNSEEN),
     ("multi-source-old", UNSEEN),
     ("multi-source-other", UNSEEN),
+    ("multi-source-one-of-ours", UNSEEN),
+    ("multi-source-one-unknown", UNSEEN),
     ("compared-other-folder", UNSEEN),
     ("out-of-sync", f"{WEB} is OutOfSync at our commit"),
     ("not-compared", f"{WEB} is not compared at our commit"),
@@ -94,6 +97,7 @@ PROVEN = [
     "deployed",
     "descendant",
     "multi-source",
+    "multi-source-both-ours",
     "without-operation",
     "without-any-operation",
     "other-spelling",
@@ -161,6 +165,12 @@ OBSTACLES = [
         f"{WEB} is pinned to one commit (targetRevision), so it never syncs another; use a branch",
     ),
     (
+        "ignored-image",
+        Reason.CONFIG_ERROR,
+        f"{WEB} ignores differences of Deployment in '/spec/template/spec/containers/0/image' (spec.ignoreDifferences),"
+        " so it can not tell whether the pods run our content; leave pod templates out of what it ignores",
+    ),
+    (
         "skip-reconcile",
         Reason.SUSPENDED,
         f"{WEB} is not reconciled; remove its annotation argocd.argoproj.io/skip-reconcile and deploy again",
@@ -192,7 +202,7 @@ def test_an_application_that_is_not_there_is_waited_for() -> None:
     health = argocd.judge(None, GOAL, [OURS])
 
     assert (health.verdict, health.message) == (Verdict.PROGRESSING, "the Application does not exist yet")
-    assert argocd.problems(None, GOAL, [OURS], 30.0) == ()
+    assert argocd.problems(None, GOAL, [OURS], 30.0, None) == ()
     assert argocd.looked_at(None) is None
 
 
@@ -236,11 +246,53 @@ def test_what_is_left_over_or_on_its_way_is_no_problem(state: str) -> None:
 def test_an_error_while_an_operation_is_under_way_is_no_problem() -> None:
     busy = {**application("sync-error"), "operation": {"sync": {"revision": OURS}}}
 
-    assert argocd.problems(busy, GOAL, [OURS], 30.0) == ()
+    assert argocd.problems(busy, GOAL, [OURS], 30.0, None) == ()
 
 
 def test_a_comparison_error_is_no_problem_where_nobody_knows_whether_it_is_new() -> None:
     assert problems("comparison-error", Goal(OURS, PATH, "web", "1.1.0")) == ()
+
+
+def test_an_error_of_one_look_only_explains_until_argo_cd_has_looked_again() -> None:
+    looked = application("comparison-error")["status"]["reconciledAt"]
+
+    first = problems("comparison-error", erred_at=looked)
+    again = problems("comparison-error-again", erred_at=looked)
+
+    assert [(found.reason, found.grace) for found in first] == [(Reason.RENDER_FAILED, None)]
+    assert [(found.key, found.grace) for found in again] == [(first[0].key, 30.0)]
+    assert [found.grace for found in problems("invalid-spec", erred_at=looked)] == [30.0]
+
+
+@pytest.mark.parametrize("state", ["sync-failed", "hook-failed"])
+def test_a_sync_that_failed_before_the_deployment_is_no_verdict_until_argo_cd_has_looked_since(state: str) -> None:
+    told = application(state)["status"]
+    finished = told["operationState"]["finishedAt"]
+    before = replace(GOAL, baseline=Baseline(looked_at=told["reconciledAt"], finished_at=finished))
+    since = replace(GOAL, baseline=Baseline(looked_at="2026-01-31T11:59:00Z", finished_at=finished))
+    words = f"{judge(state).message}, before this deployment; it is tried again when you sync it by hand"
+
+    assert judge(state, before) == judge(state, since) == Health(Verdict.PROGRESSING, words)
+    assert problems(state, before) == ()
+    (problem,) = problems(state, since)
+    assert (problem.reason, problem.grace) == (judge(state).reason, 30.0)
+    assert problem.message.endswith("; Argo CD does not sync the same commit again by itself: sync it by hand")
+
+
+def test_an_old_failure_waits_for_a_sync_by_hand_where_nothing_is_automatic() -> None:
+    by_hand = application("sync-failed")
+    finished = by_hand["status"]["operationState"]["finishedAt"]
+    del by_hand["spec"]["syncPolicy"]
+    goal = replace(GOAL, baseline=Baseline(looked_at="2026-01-31T11:59:00Z", finished_at=finished))
+
+    assert argocd.problems(by_hand, goal, [OURS], 30.0, None) == ()
+    assert argocd.judge(by_hand, goal, [OURS]).verdict is Verdict.PROGRESSING
+
+
+def test_a_sync_error_from_before_the_push_is_no_problem_until_argo_cd_has_looked_since() -> None:
+    looked = application("sync-error")["status"]["reconciledAt"]
+
+    assert problems("sync-error", replace(GOAL, baseline=Baseline(looked_at=looked))) == ()
 
 
 def test_a_look_since_the_push_is_only_needed_where_nothing_was_synced() -> None:

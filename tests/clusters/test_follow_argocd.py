@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from dag_gateway.clock import Clock, SystemClock
 from dag_gateway.clusters import Clusters
 from dag_gateway.clusters.argocd_rollout import ArgocdRollout
+from dag_gateway.clusters.objects import Object
 from dag_gateway.clusters.resources import APPLICATIONS, DEPLOYMENTS, SERVICES, Selection
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Verdict
@@ -15,12 +16,13 @@ from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.model.target import Baseline, Target
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster as played
-from tests.fakes.argocd_cluster import GOAL, PATH, TARGET, annotations, application
+from tests.fakes.argocd_cluster import GOAL, OURS, PATH, TARGET, annotations, application
 from tests.fakes.fast_clock import FastClock
 from tests.fakes.flux_cluster import is_ours
 from tests.fakes.followed import Followed, followed
 from tests.fakes.kubernetes_objects import load
 
+AGAIN = "comparison-error-again"
 REFRESH = "argocd.argoproj.io/refresh"
 NUDGED = replace(TARGET, nudge=True)
 
@@ -100,23 +102,64 @@ async def test_a_sync_that_failed_fails_the_rollout_at_once() -> None:
     assert "Job migrate: Job has reached the specified backoff limit" in end.message
 
 
-@pytest.mark.parametrize(
-    ("state", "reason", "words"),
-    [
-        ("degraded", Reason.ROLLOUT_FAILED, "Application argocd/web is Degraded (Deployment web: "),
-        ("comparison-error", Reason.RENDER_FAILED, "(ComparisonError: Failed to load target state"),
-    ],
-)
-async def test_what_lasts_too_long_fails_the_rollout(state: str, reason: Reason, words: str) -> None:
+async def test_degraded_for_too_long_fails_the_rollout() -> None:
     async with simulated_cluster(controllers=False) as sim:
-        await application(sim, state)
+        await application(sim, "degraded")
         await played.deployment(sim, "web:2")
         async with following(sim, FastClock(200)) as rollout:
             end = await rollout.end()
 
-    assert end.reason is reason
-    assert words in end.message
+    assert end.reason is Reason.ROLLOUT_FAILED
+    assert "Application argocd/web is Degraded (Deployment web: " in end.message
     assert len(rollout.told) > 1, "it was a verdict at once"
+
+
+async def test_an_error_that_argo_cd_finds_again_fails_the_rollout() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await application(sim, "comparison-error")
+        await played.deployment(sim, "web:2")
+        async with following(sim, FastClock(200)) as rollout:
+            await rollout.message("Unknown at our commit (ComparisonError: ")
+            await application(sim, "comparison-error-again")
+            end = await rollout.end()
+
+    assert end.reason is Reason.RENDER_FAILED
+    assert "(ComparisonError: Failed to load target state" in end.message
+
+
+def test_an_error_is_looked_at_once_more_and_fails_only_if_it_is_still_there() -> None:
+    selection = Selection(APPLICATIONS, "argocd", name="web")
+    first, again, mended = ((load(f"argocd-{state}"),) for state in ("comparison-error", AGAIN, "deployed"))
+    rollout = ArgocdRollout(TARGET, 30.0)
+
+    def looks(seen: tuple[Object, ...]) -> list[str]:
+        return [nudge.key for nudge in rollout.nudges({selection: seen}, GOAL, SystemClock().now())]
+
+    def graces(seen: tuple[Object, ...]) -> list[float | None]:
+        return [problem.grace for problem in rollout.problems({selection: seen}, GOAL, [OURS])]
+
+    assert (graces(first), looks(first)) == ([None], ["refresh", "error/2026-01-31T12:00:06Z"])
+    assert (graces(again), looks(again)) == ([30.0], ["refresh", "error/2026-01-31T12:00:06Z"])
+    assert (graces(mended), looks(mended)) == ([], ["refresh"])
+    assert (graces(again), looks(again)) == ([None], ["refresh", "error/2026-01-31T12:00:36Z"])
+
+
+async def test_content_whose_sync_failed_before_may_be_deployed_again() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await application(sim, "sync-failed")
+        async with opened(sim) as clusters:
+            baseline = await clusters.baseline(TARGET, PATH)
+            again = replace(GOAL, baseline=baseline)
+            async with followed(clusters.follow(TARGET, again, is_ours)) as rollout:
+                await rollout.message("before this deployment; it is tried again when you sync it by hand")
+                await played.deployment(sim, "web:2")
+                await application(sim, "syncing")
+                await rollout.message("is being synced")
+                await application(sim, "deployed")
+                end = await rollout.end()
+
+    assert baseline.finished_at == "2026-01-31T12:00:05Z"
+    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
 
 
 async def test_degraded_for_a_moment_is_no_verdict() -> None:
@@ -178,17 +221,19 @@ async def test_of_another_cluster_there_is_only_the_word_of_argo_cd_and_that_is_
     assert not [path for _, path in sim.request_log if "deployments" in path]
 
 
-async def test_the_baseline_is_when_argo_cd_last_looked() -> None:
+async def test_the_baseline_is_when_argo_cd_last_looked_and_when_its_last_operation_ended() -> None:
     async with simulated_cluster(controllers=False) as sim, opened(sim) as clusters:
         assert await clusters.baseline(TARGET, PATH) == Baseline()
         await application(sim, "old-healthy")
-        assert await clusters.baseline(TARGET, PATH) == Baseline(looked_at="2026-01-31T11:59:00Z")
+        expected = Baseline(looked_at="2026-01-31T11:59:00Z", finished_at="2026-01-31T11:00:05Z")
+        assert await clusters.baseline(TARGET, PATH) == expected
 
 
 @pytest.mark.parametrize(
     ("state", "reason", "words"),
     [
         ("hydrator", Reason.CONFIG_ERROR, r"syncs hydrated manifests \(spec.sourceHydrator\)"),
+        ("ignored-image", Reason.CONFIG_ERROR, r"ignores differences of Deployment in '/spec/template/spec/containers"),
         ("other-folder", Reason.CONFIG_ERROR, r"takes no source from 'clusters/production/web'"),
         ("skip-reconcile", Reason.SUSPENDED, r"remove its annotation argocd.argoproj.io/skip-reconcile"),
     ],

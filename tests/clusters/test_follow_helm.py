@@ -18,6 +18,7 @@ from tests.fakes.fast_clock import FastClock
 from tests.fakes.flux_cluster import is_ours
 from tests.fakes.followed import Followed, followed
 from tests.fakes.helm_cluster import GOAL, TARGET, manifest_deployment, release
+from tests.fakes.manual_clock import ManualClock
 
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
 CERTIFICATE = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "web"}}
@@ -119,9 +120,11 @@ async def test_an_old_release_that_stays_healthy_for_long_is_never_taken_for_our
 
 
 async def test_an_operation_that_never_ended_is_told_at_once() -> None:
+    clock = ManualClock()
     async with simulated_cluster(controllers=False) as sim:
         await release(sim, 1, "1.0.0", "pending-upgrade")
-        async with following(sim, replace(TARGET, timeout=0.0)) as rollout:
+        clock.advance(660)
+        async with following(sim, replace(TARGET, timeout=60.0), clock) as rollout:
             end = await rollout.end()
 
     assert end.reason is Reason.STALLED

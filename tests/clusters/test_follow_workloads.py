@@ -233,3 +233,20 @@ async def test_a_chart_that_adds_something_needs_no_such_care() -> None:
         aim = replace(goal(ours), earlier=(deployment("web:1"),))
         async with opened(sim) as clusters, followed(clusters.follow(TARGET, aim, is_ours)) as rollout:
             assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+
+async def test_a_change_that_nothing_compared_shows_is_never_called_live() -> None:
+    old, new = (named("v1", "Secret", "db", stringData={"password": value}) for value in ("s3cret-1", "s3cret-2"))
+    async with simulated_cluster(controllers=False) as sim:
+        await played.deployment(sim, "web:1")
+        aim = replace(goal(deployment("web:2"), new), earlier=(deployment("web:2"), old))
+        async with opened(sim) as clusters, followed(clusters.follow(TARGET, aim, is_ours)) as rollout:
+            await rollout.message(f"1.1.0 is not live yet: {DIFFERS}")
+            await played.deployment(sim, "web:2")
+            end = await rollout.end()
+
+    assert (end.reason, end.message) == (
+        Reason.CONFIG_ERROR,
+        "1.1.0 changes only what is not compared with the cluster (Secret shop/db), so nothing shows whether it is live"
+        "; use another tracker, or let the chart annotate its pods with a checksum of it",
+    )

@@ -17,6 +17,7 @@ from dag_gateway.clusters.informers import Informers
 from dag_gateway.clusters.live import Snapshot
 from dag_gateway.clusters.objects import Object
 from dag_gateway.clusters.resources import DEPLOYMENTS, PODS, ROLLOUTS, Selection
+from dag_gateway.clusters.watch import REFUSALS
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Verdict
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
@@ -125,11 +126,42 @@ async def test_who_does_not_answer_has_not_refused_what_only_helps() -> None:
 
 async def test_what_only_helps_may_be_refused() -> None:
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
-        sim.faults.forbidden |= {("list", "rollouts"), ("list", "events")}
+        sim.faults.forbidden.add(("list", "events"))
         await flux.our_release(sim)
         await flux.deployment(sim, "web:2")
         async with following(api, TARGET, GOAL, is_ours) as rollout:
             assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+
+async def test_what_helps_and_was_refused_for_long_is_looked_at_once_it_may_be_seen() -> None:
+    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
+        sim.faults.forbidden |= {("list", "rollouts"), ("watch", "rollouts")}
+        await flux.upgrading(sim)
+        await argo_rollout(sim, "Progressing", updated=1)
+        async with following(api, TARGET, GOAL, is_ours) as rollout:
+            await rollout.message("Running 'upgrade' action")
+            await asked_of(sim, "/rollouts", 1 + REFUSALS)  # once of the whole cluster
+            sim.faults.forbidden.clear()
+            await flux.our_release(sim)
+            await rollout.message("web: 0/2 pods ready (1 of 2 updated)")
+            await argo_rollout(sim, "Healthy", updated=2)
+            end = await rollout.end()
+
+    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
+
+
+async def argo_rollout(sim: SimulatedCluster, phase: str, updated: int) -> None:
+    """Of our release, with two replicas."""
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "app", "image": "web:2"}]}}
+    obj = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "web", "namespace": "shop", "labels": LABELS},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template},
+    }
+    counts = {"replicas": 2, "updatedReplicas": updated, "availableReplicas": updated, "readyReplicas": updated}
+    hashes = {"currentPodHash": "new", "stableRS": "new" if updated == 2 else "old", "phase": phase}
+    await flux.put(sim, obj, {**counts, **hashes})
 
 
 class RestlessRollout(FluxRollout):

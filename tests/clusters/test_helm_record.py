@@ -95,7 +95,60 @@ def test_a_manifest_that_is_not_yaml_is_named_by_its_secret() -> None:
         helm_record.decode(secret(broken), with_objects=True)
 
 
+def test_a_list_that_holds_itself_is_no_release() -> None:
+    endless = json.dumps({**record(), "manifest": "&a {kind: List, items: [*a]}"}).encode()
+
+    with pytest.raises(UnreadableRelease, match=r"does not hold a Helm release that can be read \(ValueError\)"):
+        helm_record.decode(secret(endless), with_objects=True)
+
+
 def test_revisions_are_ordered_as_numbers() -> None:
     secrets = [secret(b"", revision) for revision in ("9", "10", "x")]
 
     assert [helm_record.revision_of(item) for item in helm_record.newest_first(secrets)] == [10, 9, 0]
+
+
+def test_the_images_of_a_template_are_kept_by_container_and_nothing_else_of_it() -> None:
+    pod = "{initContainers: [{name: wait, image: busybox:1}], containers: [{name: app, image: web:2, env: [s3cret]}]}"
+    document = (
+        f"{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{template: {{spec: {pod}}}}}}}"
+    )
+
+    (web,) = helm_record.manifest_objects(document)
+
+    assert web["images"] == {"wait": "busybox:1", "app": "web:2"}
+    assert "s3cret" not in repr(web)
+
+
+@pytest.mark.parametrize(
+    "template", ["text", "{spec: text}", "{spec: {containers: text}}", "{spec: {containers: [a]}}"]
+)
+def test_a_template_of_another_shape_has_no_images(template: str) -> None:
+    (odd,) = helm_record.manifest_objects(f"{{kind: Gadget, metadata: {{name: a}}, spec: {{template: {template}}}}}")
+
+    assert "images" not in odd
+
+
+def test_an_opened_secret_holds_its_record_instead_of_its_data() -> None:
+    opened = helm_record.opened(secret(json.dumps(record()).encode()))
+
+    assert "data" not in opened
+    assert opened["metadata"]["name"] == "sh.helm.release.v1.web.v2"
+    assert helm_record.record_of(opened) == helm_record.decode(secret(json.dumps(record()).encode()), with_objects=True)
+
+
+def test_an_opened_secret_that_can_not_be_read_says_so_where_it_is_asked() -> None:
+    found = helm_record.record_of(helm_record.opened(secret(b"{")))
+
+    assert isinstance(found, UnreadableRelease)
+    assert found.__context__ is None
+
+
+def test_of_a_superseded_release_the_objects_are_not_read() -> None:
+    old = secret(json.dumps({**record(status="superseded"), "manifest": "a: ["}).encode())
+    old["metadata"]["labels"]["status"] = "superseded"
+
+    found = helm_record.record_of(helm_record.opened(old))
+
+    assert isinstance(found, helm_record.Release)
+    assert found.objects == ()

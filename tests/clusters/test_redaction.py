@@ -1,3 +1,6 @@
+import time
+import timeit
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -137,3 +140,21 @@ def test_no_secret_survives_in_any_shape_and_redacting_again_changes_nothing(
 @example("")
 def test_words_without_a_separator_are_never_taken(text: str) -> None:
     assert redacted(text) == text
+
+
+@pytest.mark.parametrize("unit", ["secret", "pass_", "--secret-", "password=no,", "eyJaaaaaa-", "a\n"])
+def test_the_time_for_a_text_grows_with_its_length_and_not_with_its_square(unit: str) -> None:
+    def seconds(length: int) -> float:
+        """The best of three, in time of this process: others run too."""
+        text = (unit * length)[:length]
+        return min(timeit.repeat(lambda: redacted(text), timer=time.process_time, number=1, repeat=3))
+
+    assert seconds(32_000) < 80 * seconds(2_000), "16 times the text takes 16 times the time, or 256 times if quadratic"
+
+
+@pytest.mark.parametrize("around", [("k." * 60, ""), ("", ".k" * 60), ("k." * 60, ".k" * 60)])
+def test_a_secret_behind_a_name_as_long_as_they_come_is_taken(around: tuple[str, str]) -> None:
+    name = "password".join(around)
+
+    assert redacted(f"{name}: {SECRET} and more") == f"{name}: {REDACTED}"
+    assert redacted(f"run --{name} {SECRET}".replace(".", "-")) == f"run --{name} {REDACTED}".replace(".", "-")

@@ -93,3 +93,25 @@ def test_what_renders_otherwise_each_time_is_told() -> None:
         "not compared: Job shop/UNSETTLED",
         "compared in part, because it renders otherwise each time: Deployment shop/web",
     )
+
+
+def test_a_change_of_nothing_but_what_is_not_compared_can_not_be_proven() -> None:
+    old, new = (named("v1", "Secret", "db", stringData={"password": value}) for value in ("old", "new"))
+    role = named("rbac.authorization.k8s.io/v1", "Role", "web")
+    before = chart(deployment("web:1"), old, role)
+
+    assert chart(deployment("web:1"), new).unprovable(before) == "Secret shop/db, Role shop/web"
+    assert chart(deployment("web:2"), new).unprovable(before) == ""
+    assert chart(deployment("web:1"), config_map(a="1"), new).unprovable(before) == ""
+    assert chart(deployment("web:1"), old, role).unprovable(before) == ""
+    assert chart(deployment("web:1"), new).unprovable(chart()) == ""
+
+
+def test_the_same_in_another_spelling_is_neither_a_change_nor_less() -> None:
+    limited = named("v1", "ResourceQuota", "x"), deployment("web:1"), deployment("web:1")
+    for obj, cpu in zip(limited[1:], ("1000m", "1"), strict=True):
+        obj["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": cpu}}
+    before, ours = chart(limited[1]), chart(limited[2], limited[0])
+
+    assert ours.less_than(before) == {}
+    assert ours.unprovable(before) == "ResourceQuota shop/x"

@@ -39,6 +39,7 @@ EQUAL = [
     ("an empty list", "{env: []}", "{}"),
     ("nothing but nulls", "{securityContext: {capabilities: {add: null}}}", "{}"),
     ("an empty text that asks for the default", "{imagePullPolicy: ''}", "{}"),
+    ("an empty text where the default is", "{imagePullPolicy: ''}", "{imagePullPolicy: Always}"),
     ("a variable without a value", "{env: [{name: A, value: ''}]}", "{env: [{name: A}]}"),
     ("false where that is the default", "{tty: false}", "{}"),
     (
@@ -57,6 +58,8 @@ EQUAL = [
 
 OTHER = [
     ("another image", "{image: 'web:3'}", "{}", "image is web:2, not web:3"),
+    ("an empty text where the default is not", "{imagePullPolicy: ''}", "{imagePullPolicy: Never}", "imagePullPolicy"),
+    ("an empty text that has no default", "{image: ''}", "{}", "image is web:2, not "),
     ("another variable", "{env: [{name: A, value: s3cret}]}", "{env: [{name: A, value: old}]}", "env[A].value"),
     ("a variable that is not there", "{env: [{name: A, value: x}]}", "{env: []}", "env[A]"),
     ("a variable that was emptied", "{env: [{name: A, value: ''}]}", "{env: [{name: A, value: x}]}", "env[A].value"),
@@ -171,6 +174,14 @@ def test_an_empty_label_is_a_label() -> None:
     assert difference(expected, held) == "metadata.labels.tier"
 
 
+def test_an_account_that_the_chart_leaves_empty_is_the_default_one() -> None:
+    expected = told({}, serviceAccountName="", runtimeClassName="")
+
+    assert difference(expected, live({}, serviceAccountName="default")) is None
+    assert difference(expected, live({}, serviceAccountName="admin")) == f"{POD}.serviceAccountName"
+    assert difference(expected, live({}, runtimeClassName="gvisor")) == f"{POD}.runtimeClassName"
+
+
 def test_status_and_creation_time_are_never_compared() -> None:
     expected = {**told({}), "status": {"replicas": 9}}
     expected["metadata"]["creationTimestamp"] = "2026-01-31T12:00:00Z"
@@ -213,6 +224,21 @@ def test_two_renderings_agree_on_what_is_the_same_in_both() -> None:
     assert is_unsettled(common["b"])
     assert not is_unsettled(agreed(first, first))
     assert repr(common["b"]) == "['x', UNSETTLED]"
+
+
+def test_of_lists_with_more_in_one_rendering_the_items_of_both_are_compared() -> None:
+    variables = [{"name": "A", "value": "1"}, {"name": "UPGRADE", "value": "1"}]
+    installed, upgraded = told({"env": variables[:1]}), told({"env": variables})
+    upgraded["spec"]["template"]["spec"]["containers"].append({"name": "migrate", "image": "m:1"})
+    common = agreed(installed, upgraded)
+
+    assert is_unsettled(common)
+    assert difference(common, live({"env": variables})) is None
+    assert difference(common, live({"env": variables[:1]})) is None
+    assert difference(common, upgraded) is None
+    assert difference(common, live({"env": variables, "image": "web:1"})) == f"{APP}.image is web:1, not web:2"
+    assert difference(common, live({"env": variables[1:]})) == f"{APP}.env[A]"
+    assert agreed({"args": ["a"]}, {"args": ["a", "b"]}) == {"args": UNSETTLED}
 
 
 FIELDS = st.sampled_from(["spec", "data", "env", "args", "containers", "name", "value", "image", "limits", "cpu"])

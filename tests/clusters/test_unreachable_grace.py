@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from pydantic import SecretStr
 
@@ -71,6 +72,44 @@ async def test_a_cluster_that_was_away_from_the_beginning_is_told_at_once() -> N
             away = await rollout.verdict(Verdict.UNKNOWN)
 
     assert away.message.startswith("cluster production does not answer")
+
+
+async def test_a_commit_that_the_iac_repository_shows_late_is_asked_for_again() -> None:
+    asked: list[str] = []
+
+    async def contains(commit: str) -> bool | None:
+        asked.append(commit)
+        return await is_ours(commit) if asked.count(commit) > 2 else None
+
+    goal = replace(GOAL, commit="0ddba11" + "0" * 33)
+    async with simulated_cluster(controllers=False) as sim, connected(sim, LONG) as clusters:
+        await flux.our_release(sim)
+        await flux.deployment(sim, "web:2")
+        async with followed(clusters.follow(TARGET, goal, contains)) as rollout:
+            assert (await rollout.end()).verdict is Verdict.HEALTHY
+
+    assert asked.count(flux.OURS) == 3
+
+
+async def test_git_that_was_away_takes_no_patience_from_a_cluster_that_refuses_once() -> None:
+    asked: list[str] = []
+
+    async def contains(commit: str) -> bool:
+        asked.append(commit)
+        if len(asked) < 9:
+            raise Unavailable("the IaC repository iac does not answer")
+        return await is_ours(commit)
+
+    goal = replace(GOAL, commit="0ddba11" + "0" * 33)
+    async with simulated_cluster(controllers=False) as sim, connected(sim, SHORT) as clusters:
+        await flux.our_release(sim)
+        await flux.deployment(sim, "web:2")
+        async with followed(clusters.follow(TARGET, goal, contains)) as rollout:
+            await rollout.message("the IaC repository iac does not answer")
+            sim.faults.forbidden.add(("list", "deployments"))
+            await rollout.message("cluster production does not let the gateway")
+            sim.faults.forbidden.clear()
+            assert (await rollout.end()).verdict is Verdict.HEALTHY
 
 
 async def test_an_iac_repository_that_stays_away_is_unknown_and_asked_again() -> None:

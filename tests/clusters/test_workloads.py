@@ -7,6 +7,7 @@ import pytest
 
 from dag_gateway.clusters import workloads
 from dag_gateway.clusters.diagnose import Problem
+from dag_gateway.clusters.objects import slim
 from dag_gateway.clusters.revisions import current_pods
 from dag_gateway.clusters.workloads import Workloads
 from dag_gateway.config import PatienceSettings
@@ -338,3 +339,56 @@ def test_a_job_that_can_not_create_its_pod_is_a_problem_until_there_is_one() -> 
 
     assert [problem.reason for problem in problems(none, BEFORE)] == [Reason.QUOTA]
     assert problems(one, BEFORE) == ()
+
+
+def test_the_pods_that_a_partition_holds_back_are_told_at_the_end() -> None:
+    health = judge(Workloads([load("statefulset-partition-done")]), BEFORE)
+
+    assert health == healthy("db: 3/3 pods ready (1 of 3 updated, by its partition)", ready=3, desired=3)
+
+
+def of_bare_set(*images: str, **status: Any) -> Workloads:
+    """A ReplicaSet of its own whose template runs ``web:2``, and its pods with these images beside an added sidecar."""
+    owner = load("replicaset-ready")
+    owner["spec"]["template"] = {"spec": {"containers": [{"name": "app", "image": "web:2"}]}}
+    pods = [owned(renamed(load("pod-ready"), f"web-{n}"), owner) for n in range(len(images))]
+    for pod, image in zip(pods, images, strict=True):
+        pod["spec"] = {"containers": [{"name": "app", "image": image}, {"name": "proxy", "image": "proxy:7"}]}
+        pod["status"] = {**pod["status"], **status}
+    return Workloads([owner], pods=[slim(pod) for pod in pods])
+
+
+def test_a_bare_replica_set_is_not_done_while_pods_of_another_image_run() -> None:
+    health = judge(of_bare_set("web:1", "web:2"), BEFORE)
+
+    assert health == progressing(
+        "web: 1/2 pods ready (1 old pod with other images, until somebody deletes them)", ready=1, desired=2
+    )
+
+
+@pytest.mark.parametrize(
+    "held",
+    [of_bare_set("web:2", "web:2"), of_bare_set("web:1", "web:1", phase="Failed")],
+    ids=["all of the template", "the old ones have ended"],
+)
+def test_a_bare_replica_set_is_done_once_no_pod_of_another_image_runs(held: Workloads) -> None:
+    assert judge(held, BEFORE) == healthy("web: 2/2 pods ready", ready=2, desired=2)
+
+
+def test_the_crash_of_an_old_pod_of_a_bare_replica_set_is_no_problem() -> None:
+    crashing = {"phase": "Running", **load("pod-crash-loop")["status"]}
+    old, new = of_bare_set("web:1", **crashing), of_bare_set("web:2", **crashing)
+    for held in (old, new):
+        held.owners[0]["status"]["readyReplicas"] = 0
+
+    assert problems(old, BEFORE) == ()
+    assert [problem.reason for problem in problems(new, BEFORE)] == [Reason.CRASH_LOOP]
+
+
+def test_a_condition_without_a_time_zone_is_taken_as_utc() -> None:
+    held = rollout("deployment-deadline", "pod-ready", "pod-unready")
+    for entry in held.owners[0]["status"]["conditions"]:
+        entry.update({name: entry[name].removesuffix("Z") for name in entry if name.endswith("Time")})
+
+    assert judge(held, BEFORE).reason is Reason.ROLLOUT_FAILED
+    assert judge(held, AFTER).verdict is Verdict.PROGRESSING

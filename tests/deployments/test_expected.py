@@ -127,13 +127,33 @@ async def test_a_repository_that_is_away_may_be_asked_again(tmp_path: Path) -> N
             await expected_objects(pushed("c0ffee" + "0" * 34), TARGET, tools)
 
 
-async def test_renderings_of_different_length_can_not_be_compared() -> None:
-    one = Rendered(({"kind": "Job"},), (), "")
+async def test_what_an_upgrade_renders_otherwise_than_an_installation_is_not_settled(tmp_path: Path) -> None:
+    action = "{{ .Release.Revision }}{{ .Release.IsInstall }}{{ .Release.IsUpgrade }}"
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: action}}\ndata: {{action: '{action}', fixed: here}}\n"
+    password = "{{ if .Release.IsInstall }}\napiVersion: v1\nkind: Secret\nmetadata: {name: password}\n{{ end }}"
+    iac = flux_iac(tmp_path)
+    ours = iac.deploy("1.1.0", "web:2", action=text, password=password)
+    async with working(tmp_path, iac) as (tools, _, _):
+        objects = (await expected_objects(pushed(ours), TARGET, tools)).expected
 
-    with pytest.raises(StepFailed, match="renders another number of objects each time") as caught:
-        common(one, Rendered((), (), ""))
-    assert caught.value.reason is Reason.CONFIG_ERROR
-    assert common(one, one) == ({"kind": "Job"},)
+    settled = {obj["kind"]: obj for obj in objects}
+    assert list(settled) == ["ConfigMap", "Deployment", "Secret"]
+    assert settled["ConfigMap"]["data"] == {"action": UNSETTLED, "fixed": "here"}
+    assert settled["Secret"]["metadata"] == {"name": UNSETTLED}
+
+
+def rendered(*names: str, **fields: str) -> Rendered:
+    jobs = ({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, **fields} for name in names)
+    return Rendered(tuple(jobs), (), "")
+
+
+def test_objects_are_paired_by_their_names_and_those_without_a_partner_have_none() -> None:
+    (same, renamed, alone) = common(rendered("a", "b-1", "c-1", image="x"), rendered("b-2", "a", image="x"))
+
+    assert same == {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "image": "x"}
+    assert renamed == {**same, "metadata": {"name": UNSETTLED}}
+    assert alone == {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": UNSETTLED}}
+    assert common(rendered(), rendered("a")) == (alone,)
 
 
 WORKLOADS = replace(TARGET, release="web-2")

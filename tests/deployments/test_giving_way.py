@@ -23,6 +23,19 @@ async def test_a_newer_deployment_of_other_content_takes_over_though_the_databas
     assert store.answered.is_set()
 
 
+async def test_a_mistake_while_asking_for_newer_deployments_is_logged_and_the_question_asked_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with opened(tmp_path) as (tools, _, store):
+        store.trouble = ValueError("an odd row")
+        old = await monitored(store, "old", "aa" * 32, "1.0.0", "c1")
+        await monitored(store, "new", "bb" * 32, "1.0.0+bbbbbbbb", "c2")
+        ended = await monitor(Journal(old, store, tools.signals, CLOCK), tools)
+
+    assert ended.reason is Reason.SUPERSEDED
+    assert "asking for newer deployments failed unexpectedly" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("commit", ["c1", "c2"])
 async def test_a_newer_deployment_of_the_same_content_lets_the_older_be_proven(tmp_path: Path, commit: str) -> None:
     async with opened(tmp_path) as (tools, clusters, store):

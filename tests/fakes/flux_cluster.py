@@ -6,6 +6,7 @@ from typing import Any
 from dag_gateway.model.target import Baseline, Goal, Target, Tracker
 from dag_gateway.simulator.cluster import SimulatedCluster
 from dag_gateway.simulator.keys import key_of
+from dag_gateway.simulator.kinds import HELM_RELEASE
 
 OLD = "badc0de" + "0" * 33
 PATH = "clusters/production/web"
@@ -87,6 +88,14 @@ async def our_release(sim: SimulatedCluster) -> None:
     await git_repository(sim, OURS)
     await helm_chart(sim, OURS, "1.1.0")
     await helm_release(sim, {"1.1.0": "deployed", "1.0.0": "superseded"})
+
+
+async def inventory(sim: SimulatedCluster, *entries: str) -> None:
+    """What the HelmRelease lists as its own: ids as ``shop_web_apps_Deployment``, all of version ``v1``."""
+    stored = sim.store.get(HELM_RELEASE, "shop", "web")
+    assert stored is not None
+    listed = [{"id": entry, "v": "v1"} for entry in entries]
+    await sim.apply({**stored, "status": {**stored["status"], "inventory": {"entries": listed}}})
 
 
 async def upgrading(sim: SimulatedCluster) -> None:

@@ -51,17 +51,18 @@ class SlowCluster(Clusters):
 
 
 class ForgetfulStore(DeploymentStore):
-    """A database that is away for the first question about newer deployments."""
+    """A database that is in ``trouble`` at the first question about newer deployments."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.away = True
+        self.trouble: Exception = StoreUnavailable("the database is away")
         self.answered = asyncio.Event()
 
     async def newest_pushed(self, deployment: Deployment) -> Deployment | None:
         if self.away:
             self.away = False
-            raise StoreUnavailable("the database is away")
+            raise self.trouble
         self.answered.set()
         return await super().newest_pushed(deployment)
 

@@ -27,7 +27,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def request(**changes: Any) -> dict[str, Any]:
-    return {"release": "web", "namespace": "shop", "values": {}, "lint": True, **changes}
+    return {"release": "web", "namespace": "shop", "values": {}, "revision": 1, "lint": True, **changes}
 
 
 def test_the_folder_of_the_worker_is_left_empty(tmp_path: Path) -> None:

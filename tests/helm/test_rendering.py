@@ -76,6 +76,14 @@ async def test_release_and_namespace_reach_the_templates(helm: Helm) -> None:
     assert rendered.objects[0]["metadata"] == {"name": "web", "namespace": "shop"}
 
 
+@pytest.mark.parametrize(("revision", "told"), [(1, "1 true false"), (2, "2 false true")])
+async def test_the_later_revisions_are_upgrades(helm: Helm, revision: int, told: str) -> None:
+    action = "{{ with .Release }}{{ .Revision }} {{ .IsInstall }} {{ .IsUpgrade }}{{ end }}"
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{action: '{action}'}}\n"
+    rendered = await helm.render(chart(a=text), release="web", namespace="shop", revision=revision)
+    assert rendered.objects[0]["data"] == {"action": told}
+
+
 async def test_what_lint_would_improve_is_handed_back_without_local_paths(helm: Helm) -> None:
     declared = CHART_YAML.decode() + "dependencies: [{name: redis, version: 1.0.0, repository: ''}]\n"
     rendered = await helm.check(chart({"Chart.yaml": declared}, a=CONFIG_MAP), release="web", namespace="shop")

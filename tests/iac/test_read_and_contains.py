@@ -156,7 +156,8 @@ async def test_only_an_unknown_commit_is_asked_for(
     server.requests.clear()
     assert await remote.contains("iac", None, "clusters/test/other", ancestor=first, commit=published.commit)
     assert server.requests == []
-    assert not await remote.contains("iac", None, "clusters/test/web", ancestor=published.commit, commit="0" * 39 + "1")
+    unknown = await remote.contains("iac", None, "clusters/test/web", ancestor=published.commit, commit="0" * 39 + "1")
+    assert unknown is None
     assert server.requests == [FETCH]
 
 
