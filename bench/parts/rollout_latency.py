@@ -1,6 +1,7 @@
 """From a change in the cluster to the event at the client, beside a bare watch of the same change."""
 
 import asyncio
+import math
 import statistics
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .figures import Target, at_most, ms, print_table
+from .figures import Target, at_most, median, ms, print_table
 from .rollout_cluster import Stamp
 from .rollout_gateway import Scene, scene
 from .rollout_streams import watching
@@ -58,14 +59,15 @@ def report(console: Console, found: Mapping[str, Latencies]) -> list[Target]:
     print_table(console, title, columns, [_row(name, latencies) for name, latencies in found.items()])
     even = found[_EVEN]
     return [
-        at_most("evenly: p50", 20, 1000 * statistics.median(even.ours), " ms"),
+        at_most("evenly: p50", 20, 1000 * median(even.ours), " ms"),
         at_most("evenly: p99", 100, 1000 * p99(even.ours), " ms"),
         at_most("changes that no event told", 0, sum(latencies.lost for latencies in found.values()), ""),
     ]
 
 
 def p99(seconds: Sequence[float]) -> float:
-    return statistics.quantiles(seconds, n=100, method="inclusive")[-1]
+    """Not a number when less than two were measured."""
+    return statistics.quantiles(seconds, n=100, method="inclusive")[-1] if len(seconds) > 1 else math.nan
 
 
 async def _settled(changing: Awaitable[list[Stamp]]) -> list[Stamp]:
@@ -87,5 +89,5 @@ def _matched(stamps: Sequence[Stamp], running: Scene, arrived: Mapping[str, floa
 
 def _row(name: str, latencies: Latencies) -> tuple[str, ...]:
     ours, floor = latencies.ours, latencies.floor
-    told = (ms(statistics.median(ours)), ms(p99(ours)), ms(max(ours)), ms(statistics.median(floor)), ms(p99(floor)))
+    told = (ms(median(ours)), ms(p99(ours)), ms(max(ours, default=math.nan)), ms(median(floor)), ms(p99(floor)))
     return (name, str(len(ours) + latencies.lost), *told, str(latencies.lost))
