@@ -30,7 +30,7 @@ class Assessment:
 
     @property
     def final(self) -> bool:
-        return self.health.verdict in (Verdict.HEALTHY, Verdict.FAILED)
+        return self.health.final
 
 
 class Assessor:

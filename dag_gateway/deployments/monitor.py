@@ -54,7 +54,8 @@ class _News:
 
     async def tell(self, target_id: str, health: Health) -> None:
         """The first end of a target stays."""
-        if not _is_end(self._newest.get(target_id)):
+        waiting = self._newest.get(target_id)
+        if waiting is None or not waiting.final:
             self._newest[target_id] = health
             self._some.set()
 
@@ -66,10 +67,6 @@ class _News:
         if not self._newest:
             self._some.clear()
         return target_id, health
-
-
-def _is_end(health: Health | None) -> bool:
-    return health is not None and health.verdict in (Verdict.HEALTHY, Verdict.FAILED)
 
 
 async def _stop(followers: list[asyncio.Task[None]]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from dulwich.objects import Commit, ObjectID, ShaFile
+from dulwich.objects import Commit, ObjectID
 from dulwich.repo import Repo
 
 from .change import Folder
@@ -29,7 +29,7 @@ def create_bare(path: Path, branch: str = "main", files: Mapping[str, bytes] | N
         )
         commit = make_commit(edited.root, [], "First commit", _AUTHOR, int(time.time()))
         for new in edited.objects:
-            repo.object_store.add_object(ShaFile.from_raw_string(new.kind, new.content))
+            repo.object_store.add_object(new.as_stored())
         repo.object_store.add_object(commit)
         repo.refs[branch_ref(branch)] = commit.id
         return commit.id.decode()

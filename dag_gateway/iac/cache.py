@@ -20,7 +20,7 @@ from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatExceptio
 from dulwich.file import FileLocked
 from dulwich.object_format import DEFAULT_OBJECT_FORMAT
 from dulwich.object_store import ObjectStoreGraphWalker
-from dulwich.objects import Commit, ObjectID, ShaFile
+from dulwich.objects import Commit, ObjectID
 from dulwich.pack import PackData, PackInflater
 from dulwich.refs import Ref
 from dulwich.repo import Repo
@@ -216,7 +216,7 @@ class Objects:
         """Keep loose objects; the order is kept too, so a commit comes last and proves that the rest is there."""
         with self._writing():
             for new in objects:
-                self._repo.object_store.add_object(ShaFile.from_raw_string(new.kind, new.content, new.id))
+                self._repo.object_store.add_object(new.as_stored())
                 self._life.size += _on_disk(len(new.content))
 
     def add_pack(self, pack: IO[bytes], size: int) -> None:

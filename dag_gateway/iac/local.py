@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from dulwich.objects import ZERO_SHA, ObjectID, ShaFile
+from dulwich.objects import ZERO_SHA, ObjectID
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
@@ -19,6 +19,6 @@ def push_locally(path: Path, ref: Ref, old: ObjectID | None, new: ObjectID, obje
     """Move ``ref`` from ``old`` (None: it does not exist) to ``new``. Raises Race when it is somewhere else."""
     with closing(Repo(str(path))) as repo:
         for one in objects:
-            repo.object_store.add_object(ShaFile.from_raw_string(one.kind, one.content))
+            repo.object_store.add_object(one.as_stored())
         if not repo.refs.set_if_equals(ref, old or ZERO_SHA, new):
             raise Race(f"{ref.decode(errors='replace')} moved")

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dulwich.objects import Blob, Commit, ObjectID, Tree, parse_tree
+from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree, parse_tree
 
 _ID_BYTES = 20
 _NAMES = {one.type_num: one.type_name for one in (Blob, Tree, Commit)}
@@ -23,6 +23,10 @@ class New:
     id: ObjectID
     kind: int
     content: bytes
+
+    def as_stored(self) -> ShaFile:
+        """In the form in which the library stores it."""
+        return ShaFile.from_raw_string(self.kind, self.content, self.id)
 
 
 class Reader:

@@ -89,7 +89,8 @@ def _bound_writes(sock: socket.socket, timeout: float) -> None:
 
 def _greet(transport: paramiko.Transport, known: HostKeys, timeout: float) -> None:
     """Agree on a secret; a kind of host key that is known comes before all others."""
-    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = timeout
+    # Twice: our own wait comes first, and says what was waited for.
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = 2 * timeout
     options = transport.get_security_options()
     wanted = {name for key in known.trusted for name in _SIGNATURES.get(key.kind, (key.kind,))}
     options.key_types = tuple(sorted(options.key_types, key=lambda name: name not in wanted))

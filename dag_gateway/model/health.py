@@ -38,6 +38,11 @@ class Health:
         if (self.verdict is Verdict.FAILED) != (self.reason is not None):
             raise ValueError(f"a reason belongs to FAILED and only to it, not {self.reason} to {self.verdict.name}")
 
+    @property
+    def final(self) -> bool:
+        """Whether it ends a rollout."""
+        return self.verdict in (Verdict.HEALTHY, Verdict.FAILED)
+
 
 def healthy(message: str = "", *, ready: int | None = None, desired: int | None = None) -> Health:
     """It runs as it should."""

@@ -1,17 +1,14 @@
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from dag_gateway.clock import Clock, SystemClock
 from dag_gateway.clusters import Clusters, ClusterUnreachable
-from dag_gateway.clusters.api import Api
-from dag_gateway.clusters.resources import DEPLOYMENTS, Selection
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Health, Verdict
 from dag_gateway.model.reason import Reason, StepFailed
@@ -19,7 +16,7 @@ from dag_gateway.model.target import Baseline
 from dag_gateway.simulator import kinds
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster as flux
-from tests.fakes.cluster_api import api_of
+from tests.fakes.cluster_api import api_of, lagging
 from tests.fakes.fast_clock import FastClock
 from tests.fakes.flux_cluster import GOAL, OURS, PATH, TARGET, is_ours
 from tests.fakes.followed import followed, following
@@ -145,15 +142,7 @@ async def collected(healths: AsyncGenerator[Health, None]) -> list[Health]:
 async def test_a_watch_that_runs_behind_does_not_show_the_old_workloads_as_ours() -> None:
     behind = asyncio.Event()
 
-    class LaggingApi(Api):
-        async def events(self, selection: Selection, version: str) -> AsyncGenerator[Mapping[str, Any], None]:
-            if selection.resource == DEPLOYMENTS:
-                await behind.wait()
-            async with aclosing(super().events(selection, version)) as events:
-                async for event in events:
-                    yield event
-
-    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token, kind=LaggingApi) as api:
+    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token, kind=lagging(behind)) as api:
         await flux.old_release(sim)
         async with following(api, TARGET, GOAL, is_ours) as rollout:
             await rollout.message("waits for c0ffee000000")

@@ -1,9 +1,6 @@
 """Every end is judged on lists that the API itself answered, all of them or none."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from typing import Any
 
 import pytest
 
@@ -16,13 +13,13 @@ from dag_gateway.clusters.fresh import read_again
 from dag_gateway.clusters.informers import Informers
 from dag_gateway.clusters.live import Snapshot
 from dag_gateway.clusters.objects import Object
-from dag_gateway.clusters.resources import DEPLOYMENTS, PODS, ROLLOUTS, Selection
+from dag_gateway.clusters.resources import PODS, ROLLOUTS, Selection
 from dag_gateway.clusters.watch import REFUSALS
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Verdict
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from tests.fakes import flux_cluster as flux
-from tests.fakes.cluster_api import api_of
+from tests.fakes.cluster_api import api_of, lagging
 from tests.fakes.fast_clock import FastClock
 from tests.fakes.flux_cluster import GOAL, LABELS, TARGET, is_ours
 from tests.fakes.followed import followed, following
@@ -42,15 +39,7 @@ async def another_deployment(sim: SimulatedCluster, ready: int) -> None:
 async def test_what_the_watches_do_not_know_of_yet_is_waited_for() -> None:
     behind = asyncio.Event()
 
-    class LaggingApi(Api):
-        async def events(self, selection: Selection, version: str) -> AsyncGenerator[Mapping[str, Any], None]:
-            if selection.resource == DEPLOYMENTS:
-                await behind.wait()
-            async with aclosing(super().events(selection, version)) as events:
-                async for event in events:
-                    yield event
-
-    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token, kind=LaggingApi) as api:
+    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token, kind=lagging(behind)) as api:
         await flux.old_release(sim)
         async with following(api, TARGET, GOAL, is_ours) as rollout:
             await rollout.message("waits for c0ffee000000")

@@ -1,12 +1,15 @@
 """The gateway's own edge to a cluster at some address, opened for one test."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 from pydantic import SecretStr
 
 from dag_gateway.clusters.api import Api
 from dag_gateway.clusters.connection import connect
+from dag_gateway.clusters.resources import DEPLOYMENTS, Selection
 from dag_gateway.config import ClusterSettings
 
 
@@ -19,3 +22,17 @@ async def api_of(url: str, token: str, timeout: str = "10s", kind: type[Api] = A
         yield api
     finally:
         await api.close()
+
+
+def lagging(behind: asyncio.Event) -> type[Api]:
+    """An edge whose watch of Deployments tells nothing before ``behind`` is set."""
+
+    class LaggingApi(Api):
+        async def events(self, selection: Selection, version: str) -> AsyncGenerator[Mapping[str, Any], None]:
+            if selection.resource == DEPLOYMENTS:
+                await behind.wait()
+            async with aclosing(super().events(selection, version)) as events:
+                async for event in events:
+                    yield event
+
+    return LaggingApi

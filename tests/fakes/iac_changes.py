@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from dulwich.object_store import MemoryObjectStore
-from dulwich.objects import ShaFile
 
 from dag_gateway.iac import Change, Edit, Folder, commit_message
 from dag_gateway.iac.reader import New
@@ -12,7 +11,7 @@ from dag_gateway.iac.reader import New
 def keep(store: MemoryObjectStore, made: Iterable[New]) -> None:
     """Add what an edit made."""
     for new in made:
-        store.add_object(ShaFile.from_raw_string(new.kind, new.content))
+        store.add_object(new.as_stored())
 
 
 def deploy(
