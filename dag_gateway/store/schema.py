@@ -48,8 +48,11 @@ deployments = Table(
     Column("destination", Text, nullable=False, comment="JSON: repository, branch, path"),
     Column("targets", Text, nullable=False, comment="JSON list of target states"),
     Column("last_event", Integer, nullable=False),
+    Column("lease", Integer, nullable=False, server_default="0", comment="grows with every claim"),
+    Column("replica", String(36), comment="who carries it; NULL: nobody"),
     Index(None, "app", "environment", "number"),
     Index(None, "status", "number"),
+    Index(None, "replica"),
     sqlite_autoincrement=True,
 )
 
@@ -77,4 +80,45 @@ idempotency_keys = Table(
     Column("key", String(255), primary_key=True),
     Column("fingerprint", String(64), nullable=False, comment="SHA-256 over what was asked with the key"),
     Column("deployment", _Number, ForeignKey("deployments.number", ondelete="CASCADE"), nullable=False),
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="one life of one process"),
+    Column("name", String(255), nullable=False, comment="host and process, for people"),
+    Column("until", BigInteger, nullable=False, comment="Unix time in ms; its leases end with it"),
+)
+
+token_uses = Table(
+    "token_uses",
+    metadata,
+    Column("issuer", String(255), primary_key=True),
+    Column("token_id", String(64), primary_key=True, comment="SHA-256 (hex) of the claim jti"),
+    Column("purpose", String(64), nullable=False, comment="SHA-256 (hex) over what it was used for"),
+    Column("until", BigInteger, nullable=False, comment="Unix time in s; kept until then"),
+    Index(None, "until"),
+)
+
+project_pins = Table(
+    "project_pins",
+    metadata,
+    Column("app", String(255), primary_key=True),
+    Column("forge", String(255), primary_key=True),
+    Column("repo_url", Text, nullable=False),
+    Column("project_id", String(64), nullable=False, comment="as the forge named it on first use"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("at", String(32), nullable=False, comment="RFC 3339, UTC"),
+    Column("actor", String(255), nullable=False, comment="a verified name, or empty"),
+    Column("address", String(64), nullable=False, comment="of the client"),
+    Column("action", String(64), nullable=False),
+    Column("outcome", String(64), nullable=False, comment="allowed, or the code of the refusal"),
+    Column("request_id", String(128), nullable=False),
+    Column("data", Text, nullable=False, comment="JSON: app, environment, deployment and the like"),
+    sqlite_autoincrement=True,
 )

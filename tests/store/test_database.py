@@ -29,7 +29,7 @@ async def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
         await upgrade(database)
         await upgrade(database)
         async with database.read() as connection:
-            assert await connection.scalar(text("select version_num from alembic_version")) == "0001"
+            assert await connection.scalar(text("select version_num from alembic_version")) == "0004"
             assert await connection.scalar(text("pragma journal_mode")) == "wal"
             assert await connection.scalar(text("pragma synchronous")) == 2
 
