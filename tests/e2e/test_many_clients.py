@@ -105,8 +105,8 @@ async def test_clients_that_vanish_leave_nothing_behind(running: World) -> None:
         while held() > before + _POOLS:  # noqa: ASYNC110  the system tells nobody
             await asyncio.sleep(0.01)
     record = await running.record(deployment_id)
-    # A busy machine outlasts the budget of the target, which runs twenty times as fast.
-    assert record["status"] == "monitoring" or record["reason"] == "timeout"
+    # A busy machine outlasts what a rollout without a ready pod is given, which runs twenty times as fast.
+    assert record["status"] == "monitoring" or record["reason"] in {"stalled", "timeout"}
 
 
 async def settled() -> int:
