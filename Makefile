@@ -6,13 +6,17 @@ INSTALLED := $(VENV)/.installed
 # Many tests wait for processes that they started, so there may be more of them than cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))')
 
-.PHONY: demo test check lint types imports bench fmt clean
+.PHONY: demo test faults check lint types imports bench fmt clean
 
 demo: $(INSTALLED)
 	$(BIN)/dag demo $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+# The long form of the tests that kill: every point on both databases, and 200 deployments instead of 40.
+faults: $(INSTALLED)
+	DAG_FAULTS=200 $(BIN)/pytest tests/faults $(ARGS)
 
 check: lint types imports
 	$(MAKE) test ARGS="--cov --cov-report="
@@ -22,6 +26,7 @@ check: lint types imports
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive dag_gateway
 
 types: $(INSTALLED)
 	$(BIN)/mypy

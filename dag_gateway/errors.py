@@ -5,10 +5,13 @@
     GatewayError                code             family: what the caller may conclude
     ├── Invalid                 invalid_request  the request breaks a rule; sending it again will not help
     ├── Unverified              unverified       who is asking could not be proven
+    ├── Forbidden               forbidden        it is known who is asking, and they may not do this
     ├── NotFound                not_found        the thing named is not there
     ├── TooLarge                too_large        over a limit of the configuration
     ├── WrongMediaType          wrong_media_type the body is of another type than the route takes
+    ├── TooSlow                 too_slow         the client took too long to send its request
     ├── Conflict                conflict         it contradicts what was accepted before
+    ├── TooMany                 too_many         the client asks too often; try again after ``retry_after``
     ├── Unavailable             unavailable      something outside does not answer; try again after ``retry_after``
     └── StepFailed              step_failed      a deployment can not go on; in ``model/reason.py``, with the ``Reason``
 
@@ -46,6 +49,12 @@ class Unverified(GatewayError):
     code = "unverified"
 
 
+class Forbidden(GatewayError):
+    """It is known who is asking, and they may not do this."""
+
+    code = "forbidden"
+
+
 class NotFound(GatewayError):
     """The thing named is not there."""
 
@@ -64,6 +73,12 @@ class WrongMediaType(GatewayError):
     code = "wrong_media_type"
 
 
+class TooSlow(GatewayError):
+    """The client took too long to send its request."""
+
+    code = "too_slow"
+
+
 class Conflict(GatewayError):
     """It contradicts what was accepted before."""
 
@@ -76,6 +91,12 @@ class Temporary(GatewayError):
     def __init__(self, message: str, *, retry_after: float = 5.0, **details: Any) -> None:
         super().__init__(message, **details)
         self.retry_after = retry_after
+
+
+class TooMany(Temporary):
+    """The client asks too often, or for too much at the same time."""
+
+    code = "too_many"
 
 
 class Unavailable(Temporary):

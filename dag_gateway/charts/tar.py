@@ -56,24 +56,25 @@ def entries(stream: Inflated, meter: Meter) -> Iterator[Entry]:
 
 
 def _check_kind(header: _Header) -> None:
-    name = shown(header.name)
     if header.kind in _REFUSED:
-        raise InvalidChart(f"{name} is {_REFUSED[header.kind]}; a chart has files and folders only")
+        raise InvalidChart(f"{shown(header.name)} is {_REFUSED[header.kind]}; a chart has files and folders only")
     if header.kind not in (*_FILE, _FOLDER):
-        raise InvalidChart(f"{name} is an entry of the unknown type {shown(header.kind)}")
+        raise InvalidChart(f"{shown(header.name)} is an entry of the unknown type {shown(header.kind)}")
     if header.size and _is_folder(header):
-        raise InvalidChart(f"{name} is a folder with content")
+        raise InvalidChart(f"{shown(header.name)} is a folder with content")
 
 
 def _check_limits(header: _Header, meter: Meter) -> None:
-    name, limits = shown(header.name), meter.limits
+    limits = meter.limits
     meter.entries += 1
     meter.unpacked += header.size
     if meter.entries > limits.entries:
-        raise ChartTooLarge(f"{name} is over the limit of {limits.entries} entries (limits.entries)")
+        raise ChartTooLarge(f"{shown(header.name)} is over the limit of {limits.entries} entries (limits.entries)")
     if header.size > limits.file:
+        name = shown(header.name)
         raise ChartTooLarge(f"{name} has {header.size} bytes, a file has at most {limits.file} (limits.file)")
     if meter.unpacked > limits.unpacked:
+        name = shown(header.name)
         raise ChartTooLarge(f"with {name} the files have more than {limits.unpacked} bytes (limits.unpacked)")
 
 

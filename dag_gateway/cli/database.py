@@ -19,21 +19,26 @@ app = typer.Typer(help="The database.", no_args_is_help=True)
 @app.command()
 def upgrade(config: ConfigFile) -> None:
     """Bring the database up to date."""
-    bring_up_to_date(read_config(config))
+    prepare_database(read_config(config), migrate=True)
     typer.echo("the database is up to date")
 
 
-def bring_up_to_date(settings: "Config") -> None:
-    """Apply what is missing; when that can not be done, one sentence on stderr and exit code 1."""
+def prepare_database(settings: "Config", *, migrate: bool) -> None:
+    """See that no other process has it, and with ``migrate`` apply what is missing.
+
+    When that can not be done, one sentence on stderr and exit code 1.
+    """
     try:
-        asyncio.run(_upgrade(settings.database.url))
+        asyncio.run(_prepare(settings.database.url, migrate))
     except GatewayError as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(ExitCode.FAILED) from None
 
 
-async def _upgrade(url: str) -> None:
-    from dag_gateway.store import Database, upgrade
+async def _prepare(url: str, migrate: bool) -> None:
+    from dag_gateway.store import Database, sole_user, upgrade
 
     async with Database(url) as database:
-        await upgrade(database)
+        with sole_user(url):
+            if migrate:
+                await upgrade(database)

@@ -6,7 +6,7 @@ import typer
 
 from dag_gateway import __version__
 
-from . import config, database, deploy, fetch
+from . import auth, config, database, deploy, fetch
 from .demo import demo
 from .exits import ExitCode
 from .serve import serve
@@ -38,6 +38,7 @@ deploy.register(app)
 fetch.register(app)
 app.command()(serve)
 app.command()(demo)
+app.add_typer(auth.app, name="auth")
 app.add_typer(config.app, name="config")
 app.add_typer(database.app, name="db")
 

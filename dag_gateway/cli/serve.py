@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .config import ConfigFile, read_config
-from .database import bring_up_to_date
+from .database import prepare_database
 from .exits import ExitCode
 from .run import run
 
@@ -22,8 +22,7 @@ def serve(config: ConfigFile, no_migrate: NoMigrate = False) -> None:
     from .server import gateway_server, listener_of
 
     settings = read_config(config)
-    if not no_migrate:
-        bring_up_to_date(settings)
+    prepare_database(settings, migrate=not no_migrate)
 
     def work() -> ExitCode:
         with closing(listener_of(settings.server)) as listener:

@@ -9,28 +9,32 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from dag_gateway.config import ServerSettings
-from dag_gateway.web.listener import listen
+from dag_gateway.web.connection import door_protocol
+from dag_gateway.web.listener import listen, room_for
 
 from .exits import WrongUsage
 
 # How long, in seconds, a draining process still answers: time for its readiness to be seen and its streams to end.
 _FAREWELL = 1.0
-# How long, in seconds, everything that was opened may take to close once no request is open any more.
-_CLOSING = 3.0
+# How long, in seconds, everything that was opened may take to close once no request is open any more: the last push,
+# and handing back what is left.
+_CLOSING = 3.5
+# The same after a second signal.
+_HURRIED = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 class GatewayServer(uvicorn.Server):
-    """The first signal drains, the second ends at once. ``drain`` is called in the event loop, once."""
+    """The first signal calls ``drain`` in the event loop, the second ``hurry`` and waits for nobody any more."""
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None], hurry: Callable[[], None]) -> None:
         super().__init__(config)
         self._drain = drain
+        self._hurry = hurry
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signalled = False
         self._started = asyncio.Event()
@@ -70,25 +74,45 @@ class GatewayServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Runs in the signal handler, so it only leaves a note for the loop."""
-        if self._signalled or self._loop is None:
+        if self._loop is None:
             self.should_exit = self.force_exit = True
-            return
-        self._signalled = True
-        self._loop.call_soon_threadsafe(self.begin_drain)
+        elif self._signalled:
+            self._loop.call_soon_threadsafe(self.begin_hurry)
+        else:
+            self._signalled = True
+            self._loop.call_soon_threadsafe(self.begin_drain)
 
     def begin_drain(self) -> None:
         """Not ready from now on; the listening socket closes a moment later."""
         self._drain()
         asyncio.get_running_loop().call_later(_FAREWELL, self._leave)
         drain = self.config.timeout_graceful_shutdown or 0
-        last_resort = threading.Timer(_FAREWELL + drain + _CLOSING, _leave_it_all)
-        last_resort.daemon = True
-        last_resort.start()
+        _leave_it_all_after(_FAREWELL + drain + _CLOSING)
+
+    def begin_hurry(self) -> None:
+        """Open requests are cut off; what can be handed back at once still is."""
+        self._hurry()
+        self.should_exit = self.force_exit = True
+        _leave_it_all_after(_HURRIED)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn would leave everything open then.
+            for task in self.server_state.tasks:
+                task.cancel()
+            await self.lifespan.shutdown()
 
     def _leave(self) -> None:
         # Once more: the signal may have come before there was anything to drain.
         self._drain()
         self.should_exit = True
+
+
+def _leave_it_all_after(seconds: float) -> None:
+    last_resort = threading.Timer(seconds, _leave_it_all)
+    last_resort.daemon = True
+    last_resort.start()
 
 
 def _leave_it_all() -> None:
@@ -108,8 +132,6 @@ def listener_of(settings: ServerSettings) -> socket.socket:
 
 def gateway_server(application: Starlette, settings: ServerSettings) -> GatewayServer:
     """A server for the application, ready to ``serve()`` on a listener."""
-    # The feed ends its own streams; the library's watcher would cut them before they can say goodbye.
-    AppStatus.enable_automatic_graceful_drain = False
     config = uvicorn.Config(
         application,
         lifespan="on",
@@ -117,6 +139,10 @@ def gateway_server(application: Starlette, settings: ServerSettings) -> GatewayS
         access_log=False,
         server_header=False,
         ws="none",
+        http=door_protocol(settings.limits, room_for(settings.limits.connections), application.state.suspects),
+        h11_max_incomplete_event_size=settings.limits.head,
+        # It would believe every process of this machine; server.trusted_proxies says who is believed.
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
 
@@ -124,4 +150,8 @@ def gateway_server(application: Starlette, settings: ServerSettings) -> GatewayS
         if hasattr(application.state, "doors"):
             application.state.doors.drain()
 
-    return GatewayServer(config, drain)
+    def hurry() -> None:
+        if hasattr(application.state, "doors"):
+            application.state.doors.hurry()
+
+    return GatewayServer(config, drain, hurry)

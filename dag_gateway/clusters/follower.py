@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from dag_gateway.clock import SteadyClock
 from dag_gateway.errors import GatewayError, Temporary
 from dag_gateway.model.health import Health, Verdict, failed, progressing, unknown
 from dag_gateway.model.reason import Reason, StepFailed
@@ -36,7 +37,8 @@ class Follower:
         self, cluster: Connected, rollout: Rollout, goal: Goal, contains: Contains, *, nudge: bool = False
     ) -> None:
         self._cluster = cluster
-        self._clock = cluster.clock
+        # A rollout may wait until a moment, which must come whatever becomes of the wall clock.
+        self._clock = SteadyClock(cluster.clock)
         self._grace = timedelta(seconds=cluster.settings.unreachable_after)
         self._rollout = rollout
         self._goal = goal
@@ -44,14 +46,14 @@ class Follower:
         self._nudge = nudge
         self._nudged: set[str] = set()
         self._hint = ""
-        self._ancestry = Ancestry(goal.commit, contains, cluster.clock)
+        self._ancestry = Ancestry(goal.commit, contains, self._clock)
         self._failures = 0
         self._refusals = 0
         self._parts = 0
         self._failing_since: datetime | None = None
         self._read_once = False
         self._told: Health | None = None
-        self._next_word = cluster.clock.now()
+        self._next_word = self._clock.now()
 
     async def healths(self) -> AsyncGenerator[Health, None]:
         """Every change, at most one a second, the last one HEALTHY or FAILED. Close it to look no longer."""

@@ -4,29 +4,29 @@ Belongs here: what the config file may say, with the meaning, unit and default o
 here (and in ``cli``) and nowhere else.
 """
 
+from .auth import AuthSettings, KeySettings
+from .database import DatabaseSettings
+from .forges import ForgejoSettings, ForgeSettings, GithubSettings, GitlabSettings, StaticSettings, StaticToken
+from .limits import LimitSettings
 from .load import BadConfig, Problem, load, parse
+from .retention import RetentionSettings
 from .settings import (
     AppSettings,
     AuthorSettings,
     ClusterSettings,
     Config,
-    DatabaseSettings,
     EnvironmentSettings,
-    ForgeSettings,
-    GitlabSettings,
-    LimitSettings,
     PatienceSettings,
     RepositorySettings,
     ResourceSettings,
     ServerSettings,
-    StaticSettings,
-    StaticToken,
     TargetSettings,
 )
 from .ssh_url import SshAddress, SshRemote
 
 __all__ = [
     "AppSettings",
+    "AuthSettings",
     "AuthorSettings",
     "BadConfig",
     "ClusterSettings",
@@ -34,12 +34,16 @@ __all__ = [
     "DatabaseSettings",
     "EnvironmentSettings",
     "ForgeSettings",
+    "ForgejoSettings",
+    "GithubSettings",
     "GitlabSettings",
+    "KeySettings",
     "LimitSettings",
     "PatienceSettings",
     "Problem",
     "RepositorySettings",
     "ResourceSettings",
+    "RetentionSettings",
     "ServerSettings",
     "SshAddress",
     "SshRemote",

@@ -123,11 +123,15 @@ def _below(path: Path, above: Path) -> bool:
 
 
 def _file_path(location: Path) -> Path:
-    """pydantic puts the chosen kind into the location of a forge; the file has no such level."""
+    """pydantic marks a key that is wrong, and names the chosen kind of a forge; the file has no such levels."""
+    if location[-1:] == (_KEY,):
+        return location[:-1]
     if location[:1] == ("forges",) and len(location) > 2:
         return location[:2] + location[3:]
     return location
 
+
+_KEY = "[key]"
 
 _MESSAGES = {
     "extra_forbidden": "there is no such key",

@@ -14,11 +14,13 @@ Finding = tuple[Path, str]
 
 
 def check_references(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Dangling names, two apps of one repository URL, two environments that write to the same or nested paths."""
+    """Dangling names, two apps of one repository URL, two environments on the same or nested paths, a key twice."""
     yield from _dangling(data)
     yield from _twice_the_repository(data)
     yield from _same_path(data)
     yield from _same_target(data)
+    yield from _same_key(data)
+    yield from _never_told(data)
 
 
 def _dangling(data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -86,6 +88,53 @@ def _same_target(data: Mapping[str, Any]) -> Iterator[Finding]:
                 path = ("apps", app, "environments", environment, "targets", index)
                 yield path, "the same cluster, namespace and release stand here twice"
             seen.add(key)
+
+
+def _same_key(data: Mapping[str, Any]) -> Iterator[Finding]:
+    auth = data.get("auth")
+    keys = _list(auth.get("keys")) if isinstance(auth, Mapping) else []
+    for part, why in _KEY_PARTS.items():
+        seen: dict[str, int] = {}
+        for index, key in enumerate(keys):
+            first = seen.setdefault(str(key.get(part, index)), index)
+            if first != index:
+                yield ("auth", "keys", index, part), f"auth.keys.{first} has it too; {why}"
+
+
+_KEY_PARTS = {
+    "name": "each key needs a name of its own, so that the audit log tells them apart",
+    "sha256": "one key has one name and one role",
+}
+
+
+_NOT_TOLD = {
+    ("static", "project_id"): "has no project ids",
+    ("static", "ci_environment"): "knows nothing of a job",
+    ("static", "job_workflow_ref"): "knows nothing of a job",
+    ("forgejo", "ci_environment"): "has no environments",
+    ("gitlab", "ci_environment"): "says it in ID tokens only, for which it needs an audience",
+    ("gitlab", "job_workflow_ref"): "says it in ID tokens only, for which it needs an audience",
+}
+"""By the kind of the forge; a GitLab with an audience tells all of it."""
+
+
+def _never_told(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a forge would have to say of a job and never does, so that no job could ever deploy."""
+    forges = dict(_items(data.get("forges")))
+    for app, settings in _items(data.get("apps")):
+        forge = forges.get(str(settings.get("forge")), {})
+        yield from _asked_in_vain(forge, settings, ("apps", app))
+        for environment, place in _items(settings.get("environments")):
+            yield from _asked_in_vain(forge, place, ("apps", app, "environments", environment))
+
+
+def _asked_in_vain(forge: Mapping[str, Any], settings: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    kind = forge.get("kind")
+    if kind == "gitlab" and forge.get("audience"):
+        return
+    for (silent, key), why in _NOT_TOLD.items():
+        if silent == kind and settings.get(key):
+            yield (*path, key), f"a forge of the kind {kind} {why}"
 
 
 def _environments(data: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -3,41 +3,22 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from dag_gateway.model.target import Target, Tracker
 
+from .auth import AuthSettings
+from .database import DatabaseSettings
+from .forges import ForgeSettings
+from .limits import LimitSettings
+from .retention import RetentionSettings
+from .section import Settings
 from .ssh_url import SshRemote, read_ssh_url
-from .units import Bytes, RepoUrl, Seconds, Sha256
+from .units import Bytes, Name, Network, RepoUrl, Seconds, WorkflowPattern
 
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-
-
-class Settings(BaseModel):
-    """What all sections share: frozen, and an unknown key is an error, so a typo is found at start."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-        coerce_numbers_to_str=True,
-    )
-
-
-class LimitSettings(Settings):
-    """What is accepted at the door. The chart limits are Helm's own (Helm 4, ``pkg/chart/loader/archive``)."""
-
-    upload: Bytes = 20 * 1024**2
-    """The compressed archive."""
-    unpacked: Bytes = 100 * 1024**2
-    """All files of a chart together."""
-    file: Bytes = 5 * 1024**2
-    """One file of a chart."""
-    entries: int = Field(default=10_000, gt=0)
-    """Files and folders of a chart together."""
 
 
 class ServerSettings(Settings):
@@ -48,53 +29,13 @@ class ServerSettings(Settings):
     """0 takes any free port."""
     public_url: str = ""
     """How clients reach it; used in links."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks whose ``X-Forwarded-For`` is believed; what everybody else says of its address is not."""
     limits: LimitSettings = LimitSettings()
     heartbeat: Seconds = 15.0
     """How often an event stream says that it is alive. Proxies cut silent connections after 30 s and more."""
     drain: Seconds = 20.0
     """How long open requests may take once the process was asked to stop."""
-
-
-class DatabaseSettings(Settings):
-    """Where deployments are kept."""
-
-    url: str = "sqlite:///gateway.db"
-    """``sqlite:///relative.db`` or ``sqlite:////absolute.db``."""
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if not self.url.startswith("sqlite:///"):
-            raise ValueError("the database URL starts with sqlite:/// (this version stores in SQLite only)")
-        return self
-
-
-class GitlabSettings(Settings):
-    """A GitLab whose CI job tokens are accepted."""
-
-    kind: Literal["gitlab"]
-    url: str = Field(pattern=r"^https?://[^/@?#]+(/[^@?#]*)?$")
-    """How the gateway reaches it. A private CA is given with the variable SSL_CERT_FILE."""
-    timeout: Seconds = 10.0
-    """For one request to the forge."""
-
-
-class StaticToken(Settings):
-    """One shared token per app and branch."""
-
-    sha256: Sha256
-    """Of the token: ``printf %s TOKEN | sha256sum``."""
-    repo_url: RepoUrl
-    branch: str
-
-
-class StaticSettings(Settings):
-    """No forge at all: whoever knows the token is the app. The weakest kind."""
-
-    kind: Literal["static"]
-    tokens: tuple[StaticToken, ...] = Field(min_length=1)
-
-
-ForgeSettings = Annotated[GitlabSettings | StaticSettings, Field(discriminator="kind")]
 
 
 class AuthorSettings(Settings):
@@ -247,6 +188,10 @@ class EnvironmentSettings(Settings):
     """Exact, or a glob such as ``v*``."""
     protected: bool | None = None
     """Whether the ref must be protected at the forge. None: yes where the forge can tell."""
+    ci_environment: str | None = Field(default=None, min_length=1, max_length=255)
+    """The environment that the job itself must deploy to at the forge, whose own rules then apply: reviewers, say."""
+    job_workflow_ref: tuple[WorkflowPattern, ...] = ()
+    """Which files may define the job, each exact or with a glob behind the last ``@``. Empty: any."""
     repository: str
     repository_branch: str | None = None
     path: str
@@ -275,9 +220,9 @@ class AppSettings(Settings):
 
     repo_url: RepoUrl
     forge: str
-    project_id: str | None = None
-    """The forge's id of the project; binds the app to it even when the project is renamed."""
-    environments: Mapping[str, EnvironmentSettings] = Field(min_length=1)
+    project_id: str | None = Field(default=None, min_length=1, max_length=64)
+    """The forge's id of the project. None: that of the first job that runs at ``repo_url`` is kept."""
+    environments: Mapping[Name, EnvironmentSettings] = Field(min_length=1)
 
 
 class Config(Settings):
@@ -285,12 +230,14 @@ class Config(Settings):
 
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
+    retention: RetentionSettings = RetentionSettings()
+    auth: AuthSettings = AuthSettings()
     data_dir: Path = Path("data")
     """Bare clones and scratch files; may be lost at any time."""
-    forges: Mapping[str, ForgeSettings] = Field(min_length=1)
+    forges: Mapping[Name, ForgeSettings] = Field(min_length=1)
     repositories: Mapping[str, RepositorySettings] = Field(min_length=1)
     clusters: Mapping[str, ClusterSettings] = Field(min_length=1)
-    apps: Mapping[str, AppSettings] = Field(min_length=1)
+    apps: Mapping[Name, AppSettings] = Field(min_length=1)
 
 
 def _target(settings: TargetSettings, default_release: str) -> Target:

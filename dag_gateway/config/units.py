@@ -1,9 +1,10 @@
 """Durations, sizes and URLs as people write them in the config file."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from dag_gateway.model.identity import normal_repo_url
 
@@ -15,10 +16,10 @@ _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 def _seconds(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("a duration is written like 30s, 5m or 1h")
+        raise ValueError("a duration is written like 30s, 5m, 1h or 90d")
     match = _DURATION.fullmatch(value)
     if match is None:
-        raise ValueError(f"{value!r} is not a duration such as 30s, 5m or 1h")
+        raise ValueError(f"{value!r} is not a duration such as 30s, 5m, 1h or 90d")
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -37,9 +38,30 @@ def _repo_url(value: object) -> object:
     return normal_repo_url(value)
 
 
+def _network(value: object) -> object:
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a network such as 10.0.0.0/8 or 2001:db8::/32, or one address") from None
+
+
+def _workflow(value: str) -> str:
+    file, _, ref = value.rpartition("@")
+    if not file or not ref or any(character in file for character in "*?["):
+        raise ValueError(
+            f"{value!r} is not a workflow such as shop/web/.github/workflows/deploy.yml@refs/heads/main; "
+            "* may stand behind the last @ only"
+        )
+    return value
+
+
 Seconds = Annotated[
     float, BeforeValidator(_seconds), Field(gt=0), WithJsonSchema({"type": "string", "pattern": _DURATION.pattern})
 ]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0), WithJsonSchema({"type": ["string", "integer"]})]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
 RepoUrl = Annotated[str, BeforeValidator(_repo_url)]
+WorkflowPattern = Annotated[str, Field(max_length=1024), AfterValidator(_workflow)]
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
+"""Of an app, an environment or a forge: kept with each deployment, in a column of that length."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -1,28 +1,30 @@
 """Accepting an upload: from a verified job and a checked chart to a stored deployment."""
 
-import asyncio
 import hashlib
 import os
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from dag_gateway.charts import pack
 from dag_gateway.clock import Clock
 from dag_gateway.config import EnvironmentSettings
-from dag_gateway.model.chart import Chart
+from dag_gateway.model.audit import AuditEntry
 from dag_gateway.model.deployment import Deployment, Destination, fresh_targets
 from dag_gateway.model.event import status_news
-from dag_gateway.model.identity import JobIdentity
-from dag_gateway.store import DeploymentStore, IdempotencyKey
+from dag_gateway.model.identity import JobIdentity, TokenUse
+from dag_gateway.store import ACCEPTED, DeploymentStore, IdempotencyKey, ShownToken
 
-from .runner import ACCEPTED
 from .signals import Signals
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What a verified job hands over for an environment of its app."""
+    """What a verified job hands over for an environment of its app. ``entry`` tells the audit log of it.
+
+    ``archive`` is the .tgz as it came; it was read once, with all the rules of ``charts``, and will be read again.
+
+    ``token_use`` is the ID token that proved the job; None where there was none.
+    """
 
     app: str
     environment: str
@@ -30,8 +32,12 @@ class Upload:
     repo_url: str
     identity: JobIdentity
     version: str
-    chart: Chart
+    chart_name: str
+    chart_digest: str
+    archive: bytes
+    entry: AuditEntry
     idempotency_key: str | None = None
+    token_use: TokenUse | None = None
 
 
 class Acceptance:
@@ -43,18 +49,16 @@ class Acceptance:
         self._clock = clock
 
     async def accept(self, upload: Upload) -> Deployment:
-        """Store the upload and wake the runner. The same upload again is the same deployment. Raises KeyReused."""
-        # A thread: digests and compression of a chart of the largest size take seconds.
-        deployment, archive = await asyncio.to_thread(_prepared, upload, self._clock.now())
+        """Store the upload and wake the runner. The same upload again is the same deployment.
+
+        Raises KeyReused or TokenReplayed.
+        """
+        deployment = _deployment(upload, self._clock.now())
         news = status_news(deployment, deployment.accepted_at)
-        stored = await self._store.accept(deployment, archive, news, _key(upload, deployment.chart_digest))
+        key, shown = _key(upload, deployment.chart_digest), _shown(upload, deployment.chart_digest)
+        stored = await self._store.accept(deployment, upload.archive, news, key, upload.entry, shown)
         self._signals.wake(ACCEPTED)
         return stored
-
-
-def _prepared(upload: Upload, now: datetime) -> tuple[Deployment, bytes]:
-    """The deployment to be, and its chart as a .tgz."""
-    return _deployment(upload, now), pack(upload.chart.metadata.name, upload.chart.files)
 
 
 def _deployment(upload: Upload, now: datetime) -> Deployment:
@@ -68,19 +72,30 @@ def _deployment(upload: Upload, now: datetime) -> Deployment:
         identity=upload.identity,
         destination=Destination(place.repository, place.repository_branch, place.path),
         version=upload.version,
-        chart_name=upload.chart.metadata.name,
-        chart_digest=upload.chart.digest,
+        chart_name=upload.chart_name,
+        chart_digest=upload.chart_digest,
         accepted_at=now,
         targets=fresh_targets(place.target_list()),
-        message=f"accepted {upload.chart.metadata.name} {upload.version}",
+        message=f"accepted {upload.chart_name} {upload.version}",
     )
 
 
 def _key(upload: Upload, digest: str) -> IdempotencyKey | None:
     if upload.idempotency_key is None:
         return None
-    asked = "\0".join((upload.environment, upload.version, digest))
-    return IdempotencyKey(upload.idempotency_key, hashlib.sha256(asked.encode()).hexdigest())
+    return IdempotencyKey(upload.idempotency_key, _fingerprint(upload.environment, upload.version, digest))
+
+
+def _shown(upload: Upload, digest: str) -> ShownToken | None:
+    """An ID token is for one upload, and an issuer's may be of any app."""
+    if upload.token_use is None:
+        return None
+    purpose = _fingerprint(upload.app, upload.environment, upload.version, digest)
+    return ShownToken(upload.token_use, purpose)
+
+
+def _fingerprint(*asked: str) -> str:
+    return hashlib.sha256("\0".join(asked).encode()).hexdigest()
 
 
 def uuid7(now: datetime, random: bytes) -> UUID:

@@ -1,131 +1,108 @@
 """The event streams: rows are read once and encoded once per deployment, and every subscriber gets the same bytes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from weakref import WeakValueDictionary
+from collections.abc import Coroutine
+from typing import Any, Self
 
 import structlog
 
-from dag_gateway.model.deployment import Deployment, Status
-from dag_gateway.model.event import Event, EventKind, News, sse, target_news
+from dag_gateway.model.deployment import Deployment
+from dag_gateway.model.event import Event
 from dag_gateway.store import DeploymentStore, StoreUnavailable
 
+from .channel import Channel
+from .heartbeats import Heartbeats
 from .signals import Signals
+from .subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
-COME_BACK = b": this stream ends here; it goes on when you come back\nretry: 1000\n\n"
-
 
 class Feed:
-    """Hands out event streams; ``stop`` ends them all with a ``retry:``."""
+    """Hands out event streams; ``stop`` ends them all with a ``retry:``. ``heartbeat`` is in seconds."""
 
     def __init__(self, store: DeploymentStore, signals: Signals, heartbeat: float) -> None:
         self._store = store
         self._signals = signals
-        self._heartbeat = heartbeat
+        self._heartbeats = Heartbeats(heartbeat)
         self._stopping = False
-        self._channels: WeakValueDictionary[int, _Channel] = WeakValueDictionary()
+        self._channels: dict[str, Channel] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._start(self._heartbeats.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def stop(self) -> None:
         """End all streams, and every one that is asked for from now on."""
         self._stopping = True
-        self._signals.wake_all()
+        for channel in self._channels.values():
+            channel.close()
 
-    async def stream(self, deployment_id: str, after: int | None) -> AsyncGenerator[bytes, None] | None:
+    async def stream(self, deployment_id: str, after: int | None) -> Subscription | None:
         """The frames behind event ``after``, or where things stand and whatever follows when it is None.
 
-        None when the deployment has ended and ``after`` was its last event. Raises DeploymentNotFound.
+        None when the deployment has ended and ``after`` was its last event. The caller closes what it gets.
+        Raises DeploymentNotFound, StoreUnavailable.
         """
-        deployment = (await self._store.get(deployment_id)).deployment
-        channel = self._channel(deployment)
-        await channel.read()
-        if after is None or not 0 <= after <= len(channel.events):
-            return self._frames(channel, len(channel.events), [*_where_it_stands(deployment, channel.events)])
-        if channel.ended and after == len(channel.events):
-            return None
-        return self._frames(channel, after, [])
+        channel = self._channel(deployment_id)
+        channel.guests += 1
+        try:
+            transcript = await channel.open()
+            if after is not None and after > transcript.last:
+                # Another replica may have told it before this one heard of it.
+                await channel.read_on()
+            return channel.subscribe(transcript, after)
+        finally:
+            channel.guests -= 1
+            self._keep(channel)
 
-    def _channel(self, deployment: Deployment) -> "_Channel":
-        channel = self._channels.get(deployment.number)
+    def hear(self, changed: Deployment, event: Event) -> None:
+        """What this process has just written: ``event``, and the record that it left."""
+        channel = self._channels.get(changed.id)
+        if channel is not None:
+            channel.hear(changed, event)
+
+    def _channel(self, deployment_id: str) -> Channel:
+        channel = self._channels.get(deployment_id)
         if channel is None:
-            channel = self._channels[deployment.number] = _Channel(deployment, self._store, self._signals)
+            channel = Channel(deployment_id, self._store, self._signals, self._heartbeats, self._keep)
+            channel.closing = self._stopping
+            self._channels[deployment_id] = channel
         return channel
 
-    async def _frames(self, channel: "_Channel", position: int, first: list[bytes]) -> AsyncGenerator[bytes, None]:
-        for frame in first:
-            yield frame
-        while True:
-            try:
-                changed = await channel.read()
-            except StoreUnavailable as error:
-                log.warning("an event stream was cut short", why=error.message)
-                yield COME_BACK
-                return
-            while position < len(channel.frames):
-                yield channel.frames[position]
-                position += 1
-            if channel.ended:
-                return
-            if self._stopping:
-                yield COME_BACK
-                return
-            if not await _within(self._heartbeat, changed):
-                yield HEARTBEAT
+    def _keep(self, channel: Channel) -> None:
+        """A channel has a reader while somebody listens, and is forgotten once nobody does."""
+        if not channel.empty:
+            if channel.reader is None:
+                channel.reader = self._start(self._follow(channel))
+            return
+        self._forget(channel)
+        if channel.reader is not None:
+            channel.reader.cancel()
+            channel.reader = None
 
+    def _forget(self, channel: Channel) -> None:
+        if self._channels.get(channel.id) is channel:
+            del self._channels[channel.id]
 
-class _Channel:
-    """The log of one deployment as bytes, shared by its subscribers. Event ``n`` is frame ``n - 1``."""
+    async def _follow(self, channel: Channel) -> None:
+        """Read for the channel; if that can not go on, the next who comes gets a new one."""
+        try:
+            await channel.follow()
+        except Exception as error:
+            unexpected = None if isinstance(error, StoreUnavailable) else error
+            log.warning("event streams were cut short", deployment=channel.id, why=str(error), exc_info=unexpected)
+            self._forget(channel)
+            channel.close()
 
-    def __init__(self, deployment: Deployment, store: DeploymentStore, signals: Signals) -> None:
-        self.events: list[Event] = []
-        self.frames: list[bytes] = []
-        self.ended = False
-        self._deployment = deployment
-        self._store = store
-        self._signals = signals
-        self._lock = asyncio.Lock()
-        self._changed: asyncio.Event | None = None
-
-    async def read(self) -> asyncio.Event:
-        """Bring the frames up to date. The event returned is set once they are no longer."""
-        async with self._lock:
-            if self._changed is None or self._changed.is_set():
-                changed = self._signals.ticket(self._deployment.id)
-                for event in await self._store.events(self._deployment.number, after=len(self.events)):
-                    self._append(event)
-                self._changed = changed
-            return self._changed
-
-    def _append(self, event: Event) -> None:
-        self.events.append(event)
-        self.frames.append(sse(event.news, event.number))
-        self.ended = _is_end(event.news)
-
-
-def _is_end(news: News) -> bool:
-    return news.kind is EventKind.STATUS and Status(news.data["status"]).terminal
-
-
-def _where_it_stands(deployment: Deployment, events: list[Event]) -> Iterator[bytes]:
-    """The newest state of every target, then the newest status under the number of the newest event."""
-    targets = {state.target.id: target_news(state, deployment.accepted_at) for state in deployment.targets}
-    status = events[0].news
-    for event in events:
-        if event.news.kind is EventKind.TARGET:
-            targets[event.news.data["target"]["id"]] = event.news
-        else:
-            status = event.news
-    for news in targets.values():
-        yield sse(news)
-    yield sse(status, events[-1].number)
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,30 +1,59 @@
 """The one writer of a deployment under way: the record in memory is always the one in the store."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 from dag_gateway.clock import Clock
-from dag_gateway.model.deployment import Deployment
+from dag_gateway.model.deployment import BEFORE_PUSH, Deployment
 from dag_gateway.model.event import News, status_news, target_news
 from dag_gateway.model.health import Health
-from dag_gateway.store import DeploymentStore
+from dag_gateway.store import ACCEPTED, DeploymentStore, LostRace, environment_key
 
+from .feed import Feed
 from .signals import Signals
 
 
-def environment_key(deployment: Deployment) -> tuple[str, str]:
-    """The signal of everything that moves in an environment."""
-    return deployment.app, deployment.environment
-
-
 class Journal:
-    """Records moves and wakes whoever waits for them. ``resumed`` tells a restart from a first run."""
+    """Records moves, and tells them to whoever listens or waits. ``resumed`` tells a restart from a first run.
+
+    ``lease`` is the number of the claim under which all this is written, and ``held`` whether it surely lasts.
+    """
 
     def __init__(
-        self, deployment: Deployment, store: DeploymentStore, signals: Signals, clock: Clock, *, resumed: bool = False
+        self,
+        deployment: Deployment,
+        store: DeploymentStore,
+        signals: Signals,
+        feed: Feed,
+        clock: Clock,
+        *,
+        resumed: bool = False,
+        lease: int = 0,
+        held: Callable[[], bool] = lambda: True,
     ) -> None:
         self.deployment = deployment
         self.resumed = resumed
+        self._lease = lease
+        self._held = held
+        self._taken_up = clock.monotonic()
         self._store = store
         self._signals = signals
+        self._feed = feed
         self._clock = clock
+
+    def check_lease(self) -> None:
+        """Raises LostRace when somebody else may carry the deployment on by now. Safe to call in any thread."""
+        if not self._held():
+            raise LostRace(f"the lease of deployment {self.deployment.id} was not renewed in time")
+
+    def seconds_left(self, deadline: datetime) -> float:
+        """Until ``deadline``, which was fixed at acceptance.
+
+        A wall clock that is set back gives nobody more than the whole time from when it was taken up here.
+        """
+        budget = (deadline - self.deployment.accepted_at).total_seconds()
+        by_the_wall = (deadline - self._clock.now()).total_seconds()
+        return min(by_the_wall, self._taken_up + budget - self._clock.monotonic())
 
     async def reload(self) -> None:
         """Take over what the store has: after a write that failed only the store can tell where things stand."""
@@ -33,8 +62,14 @@ class Journal:
 
     async def move(self, moved: Deployment) -> None:
         """Record a new status. Raises LostRace."""
-        await self._record(moved, status_news(moved, self._clock.now()))
-        self._signals.wake(environment_key(moved))
+        before = self.deployment.status
+        try:
+            await self._record(moved, status_news(moved, self._clock.now()))
+        finally:
+            # Also when the answer was lost: it may have been written, and nobody else here would hear of it.
+            self._signals.wake(environment_key(moved.app, moved.environment))
+            if before in BEFORE_PUSH and moved.status not in BEFORE_PUSH:
+                self._signals.wake(ACCEPTED)
 
     async def observe(self, target_id: str, health: Health) -> None:
         """Record what was seen at a target, if it changes anything. Raises LostRace."""
@@ -43,6 +78,12 @@ class Journal:
             await self._record(changed, target_news(changed.target(target_id), self._clock.now()))
 
     async def _record(self, changed: Deployment, news: News) -> None:
-        await self._store.record(self.deployment, changed, news)
+        self.check_lease()
+        try:
+            event = await self._store.record(self.deployment, changed, news, self._lease)
+        except BaseException:
+            # It may have been written all the same, so whoever listens looks for itself.
+            self._signals.wake(changed.id)
+            raise
         self.deployment = changed
-        self._signals.wake(changed.id)
+        self._feed.hear(changed, event)

@@ -12,10 +12,10 @@ from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.health import Health, Verdict, failed, progressing, unknown
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.model.target import Goal, Target, TargetState, TargetStatus
-from dag_gateway.store import StoreUnavailable
+from dag_gateway.store import StoreUnavailable, environment_key
 
 from .expected import Renderings, expected_objects
-from .journal import Journal, environment_key
+from .journal import Journal
 from .tools import Tools
 
 log = structlog.get_logger(__name__)
@@ -79,7 +79,7 @@ async def _follow(state: TargetState, journal: Journal, tools: Tools, tell: Tell
     deployment, target = journal.deployment, state.target
     last = progressing("waiting")
     try:
-        async with asyncio.timeout(_seconds_left(target, journal, tools)):
+        async with asyncio.timeout(_seconds_left(target, journal)):
             async with aclosing(_healths(deployment, state, tools)) as healths:
                 async for last in healths:
                     await tell(target.id, last)
@@ -110,8 +110,8 @@ async def _healths(deployment: Deployment, state: TargetState, tools: Tools) -> 
             yield health
 
 
-def _seconds_left(target: Target, journal: Journal, tools: Tools) -> float:
-    left = (target.deadline(journal.deployment.accepted_at) - tools.clock.now()).total_seconds()
+def _seconds_left(target: Target, journal: Journal) -> float:
+    left = journal.seconds_left(target.deadline(journal.deployment.accepted_at))
     return max(left, _LAST_LOOK if journal.resumed else 0.0)
 
 
@@ -146,7 +146,7 @@ def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable
 async def _give_way(deployment: Deployment, tools: Tools, tell: Tell) -> None:
     """End all open targets when a newer deployment of the environment wrote other content."""
     while True:
-        ticket = tools.signals.ticket(environment_key(deployment))
+        ticket = tools.signals.ticket(environment_key(deployment.app, deployment.environment))
         try:
             newer = await tools.store.newest_pushed(deployment)
         except StoreUnavailable:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from dag_gateway.errors import GatewayError, Temporary
+from dag_gateway.errors import Temporary
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.reason import Reason, StepFailed
 from dag_gateway.store import LostRace, StoreUnavailable
@@ -46,7 +46,7 @@ async def advance(journal: Journal, tools: Tools) -> None:
     moved = await _step(journal, tools)
     try:
         await journal.move(moved)
-    except GatewayError:
+    except (LostRace, Temporary):
         raise
     except Exception:
         # Trying again would meet the same text or number that the database does not take, for ever.
@@ -63,7 +63,7 @@ async def _step(journal: Journal, tools: Tools) -> Deployment:
     except LostRace:
         raise
     except Temporary as error:
-        if isinstance(error, StoreUnavailable) or tools.clock.now() < journal.deployment.deadline:
+        if isinstance(error, StoreUnavailable) or journal.seconds_left(journal.deployment.deadline) > 0:
             raise
         return journal.deployment.failed(Reason.UNREACHABLE, error.message)
     except Exception:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from datetime import timedelta
 
 from dag_gateway.charts import parse_metadata, read_chart, stamp
 from dag_gateway.errors import Invalid
@@ -22,9 +22,16 @@ async def publish(journal: Journal, tools: Tools) -> Deployment:
     where = deployment.destination
     chart = await asyncio.to_thread(read_chart, await tools.store.chart(deployment.number), tools.limits)
     versions = await _versions(deployment, chart, tools)
-    change = Change(deployment.id, where.path, partial(edit, deployment, chart, versions))
-    if tools.clock.now() < deployment.deadline:
-        published = await tools.iac.publish(where.repository, where.branch, change, deadline=deployment.deadline)
+
+    def build(folder: Folder | None) -> Edit:
+        # Asked before every push: by then somebody else may have pushed it, and what came behind it.
+        journal.check_lease()
+        return edit(deployment, chart, versions, folder)
+
+    change = Change(deployment.id, where.path, build)
+    if (left := journal.seconds_left(deployment.deadline)) > 0:
+        deadline = tools.clock.now() + timedelta(seconds=left)
+        published = await tools.iac.publish(where.repository, where.branch, change, deadline=deadline)
     else:
         published = await _pushed_in_time(deployment, change, tools)
     return _pushed(deployment, published, tools)

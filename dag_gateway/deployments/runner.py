@@ -1,100 +1,130 @@
-"""Carries every accepted deployment to its end: picks up from the store, one lane per environment until the push."""
+"""Carries accepted deployments to their end: claims its share of what nobody carries, and hands back what is left."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from weakref import WeakValueDictionary
+from collections.abc import Collection, Coroutine, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
 
 import structlog
 
-from dag_gateway.errors import Temporary
-from dag_gateway.model.deployment import BEFORE_PUSH, Deployment, Status
-from dag_gateway.store import DeploymentNotFound, LostRace
+from dag_gateway.clock import Clock
+from dag_gateway.errors import GatewayError
+from dag_gateway.store import ACCEPTED, Claim, Leases
 
-from .journal import Journal, environment_key
-from .pipeline import advance
+from .carrying import Carrying
+from .claiming import Claiming
+from .pauses import Pauses
+from .renewal import Renewal
 from .tools import Tools
 
 log = structlog.get_logger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-ACCEPTED = "accepted"
+LAST_PUSH = 1.5
+"""Seconds for a push that is under way at the end. What takes longer is left: whoever goes on finds the commit."""
 
 
 class Runner:
-    """``run`` lives as long as the process; cancelling it leaves all work to the next start."""
+    """An async context manager, at work inside of its block. At the end everything that is left goes to the others.
 
-    def __init__(self, tools: Tools) -> None:
+    ``limit`` is how many deployments are carried at once. ``clock`` measures the leases, so it is the machine's: the
+    database's goes with it.
+    """
+
+    def __init__(self, tools: Tools, leases: Leases, limit: int, clock: Clock) -> None:
         self._tools = tools
-        self._lanes: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._picked_up = 0
+        self._leases = leases
+        self._clock = clock
+        self._claiming = Claiming(leases, clock, limit)
+        self._renewal = Renewal(leases, clock, tools.signals, self._lease_numbers, self._lose)
+        self._under_way: dict[int, tuple[Carrying, asyncio.Task[None]]] = {}
+        self._draining = False
+        self._hurried = asyncio.Event()
+        self._work: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Pick up what a former process left, then whatever is accepted, in order of acceptance."""
-        resumed = True
+    async def __aenter__(self) -> Self:
+        self._work = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.drain()
+        await self._end_pushes()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.wait([self._work])
+        await self._hand_back()
+
+    def drain(self) -> None:
+        """Claim nothing new."""
+        self._draining = True
+
+    def hurry(self) -> None:
+        """At the end wait for no push."""
+        self._hurried.set()
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._renewal.run())
+            pauses = Pauses(self._tools.clock)
             while True:
                 ticket = self._tools.signals.ticket(ACCEPTED)
-                for deployment in await self._accepted():
-                    group.create_task(self._carry(deployment, resumed=resumed))
-                    self._picked_up = deployment.number
-                resumed = False
-                await ticket.wait()
+                try:
+                    await self._claim(group)
+                except Exception as error:
+                    await pauses.after(error)
+                    continue
+                pauses = Pauses(self._tools.clock)
+                await _first(ticket.wait(), self._clock.sleep(self._claiming.pause))
 
-    async def _accepted(self) -> Sequence[Deployment]:
-        pauses = _Pauses(self._tools)
-        while True:
-            try:
-                return await self._tools.store.unfinished(after=self._picked_up)
-            except Exception as error:
-                await pauses.after(error)
+    async def _claim(self, group: asyncio.TaskGroup) -> None:
+        if self._draining or not self._renewal.held():
+            return
+        apps = {number: carrying.claim.app for number, (carrying, _) in self._under_way.items()}
+        for claim in await self._claiming.round(apps):
+            carrying = Carrying(claim, self._tools, self._renewal.held)
+            task = group.create_task(carrying.run())
+            self._under_way[claim.number] = carrying, task
+            task.add_done_callback(partial(self._ended, claim))
 
-    async def _carry(self, deployment: Deployment, *, resumed: bool) -> None:
-        tools = self._tools
-        journal = Journal(deployment, tools.store, tools.signals, tools.clock, resumed=resumed)
+    def _ended(self, claim: Claim, _: asyncio.Task[None]) -> None:
+        carrying, _ = self._under_way.pop(claim.number)
+        if not carrying.ended:
+            # It may be this replica's still: then nobody else could ever claim it.
+            self._claiming.doubt()
+        if self._claiming.left_some or not carrying.ended:
+            self._tools.signals.wake(ACCEPTED)
+
+    def _lease_numbers(self) -> Mapping[int, int]:
+        return {number: carrying.claim.lease for number, (carrying, _) in self._under_way.items()}
+
+    def _lose(self, numbers: Collection[int]) -> None:
+        for number in numbers:
+            if number in self._under_way:
+                self._under_way[number][1].cancel()
+
+    async def _end_pushes(self) -> None:
+        """Let nothing else be begun, and wait for what may be writing to a repository."""
+        for carrying, _ in self._under_way.values():
+            carrying.end_after_this_step()
+        pushing = [task for carrying, task in self._under_way.values() if carrying.pushing]
+        if pushing:
+            await _first(asyncio.wait(pushing), self._clock.sleep(LAST_PUSH), self._hurried.wait())
+
+    async def _hand_back(self) -> None:
         try:
-            if deployment.status in BEFORE_PUSH:
-                # Held through every pause: otherwise a later deployment would be pushed first, and overwritten.
-                async with self._lane(deployment):
-                    await self._advance_until(journal, lambda status: status not in BEFORE_PUSH)
-            await self._advance_until(journal, lambda status: status.terminal)
-        except (LostRace, DeploymentNotFound) as error:
-            log.warning("left to whoever moved it", deployment=deployment.id, why=error.message)
-
-    async def _advance_until(self, journal: Journal, reached: Callable[[Status], bool]) -> None:
-        """Go on until the status is ``reached``, however often it takes. Raises LostRace or DeploymentNotFound."""
-        pauses, in_doubt = _Pauses(self._tools), False
-        while not reached(journal.deployment.status):
-            try:
-                if in_doubt:
-                    await journal.reload()
-                    in_doubt = False
-                else:
-                    await advance(journal, self._tools)
-            except (LostRace, DeploymentNotFound):
-                raise
-            except Exception as error:
-                in_doubt = True
-                await pauses.after(error, deployment=journal.deployment.id)
-
-    def _lane(self, deployment: Deployment) -> asyncio.Lock:
-        """asyncio's lock is first come, first served: the order of acceptance becomes the order of pushes."""
-        key = environment_key(deployment)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = asyncio.Lock()
-        return lane
+            await self._leases.leave()
+        except GatewayError as error:
+            log.warning("the others have to wait until the leases end", why=error.message)
 
 
-class _Pauses:
-    """Growing pauses between tries."""
-
-    def __init__(self, tools: Tools) -> None:
-        self._clock = tools.clock
-        self._next = _FIRST_PAUSE
-
-    async def after(self, error: Exception, **about: str) -> None:
-        """Tell what went wrong and wait; with a traceback where nobody expected it."""
-        unexpected = None if isinstance(error, Temporary) else error
-        log.warning("going on later", seconds=self._next, why=str(error), exc_info=unexpected, **about)
-        await self._clock.sleep(self._next)
-        self._next = min(2 * self._next, _LONGEST_PAUSE)
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of them is done, and give up the others."""
+    tasks = [asyncio.create_task(one) for one in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,6 +10,7 @@ from dag_gateway.helm import Helm
 from dag_gateway.iac import Iac
 from dag_gateway.store import DeploymentStore
 
+from .feed import Feed
 from .signals import Signals
 
 
@@ -23,5 +24,6 @@ class Tools:
     clusters: Clusters
     clock: Clock
     signals: Signals
+    feed: Feed
     limits: Limits
     grace: Mapping[str, float]

@@ -29,7 +29,7 @@ async def validate(journal: Journal, tools: Tools) -> Deployment:
     """validating -> pushing: real Helm accepts the chart, and every target has answered."""
     deployment = journal.deployment
     rendered = await _check_chart(deployment, tools)
-    checked = deployment.with_targets(await _with_baselines(deployment, rendered, tools))
+    checked = deployment.with_targets(await _with_baselines(journal, rendered, tools))
     changes = images(list(rendered.values())[-1].objects)
     return checked.after(Status.PUSHING, _summary(deployment, changes), changes=changes)
 
@@ -50,10 +50,9 @@ def _summary(deployment: Deployment, changes: str) -> str:
     return f"the chart {deployment.chart_name} is sound" + (f": {changes}" if changes else "")
 
 
-async def _with_baselines(
-    deployment: Deployment, rendered: Mapping[Place, Rendered], tools: Tools
-) -> list[TargetState]:
-    asked = [_baseline(state, rendered[_place(state)].objects, deployment, tools) for state in deployment.targets]
+async def _with_baselines(journal: Journal, rendered: Mapping[Place, Rendered], tools: Tools) -> list[TargetState]:
+    deployment = journal.deployment
+    asked = [_baseline(state, rendered[_place(state)].objects, journal, tools) for state in deployment.targets]
     # All are waited for: nothing may go on asking after the first refusal has ended the deployment.
     answers = await asyncio.gather(*asked, return_exceptions=True)
     return [_answered(state, answer) for state, answer in zip(deployment.targets, answers, strict=True)]
@@ -65,16 +64,16 @@ def _answered(state: TargetState, answer: Baseline | BaseException) -> TargetSta
     return state.with_baseline(answer)
 
 
-async def _baseline(state: TargetState, objects: Objects, deployment: Deployment, tools: Tools) -> Baseline:
+async def _baseline(state: TargetState, objects: Objects, journal: Journal, tools: Tools) -> Baseline:
     """Ask again while the cluster is away, for the grace period; a cluster that never answers gets no push."""
-    target, pause = state.target, _FIRST_PAUSE
-    waiting_until = tools.clock.now().timestamp() + tools.grace.get(target.cluster, 0.0)
-    give_up = min(waiting_until, target.deadline(deployment.accepted_at).timestamp())
+    target, deployment, pause = state.target, journal.deployment, _FIRST_PAUSE
+    left = journal.seconds_left(target.deadline(deployment.accepted_at))
+    give_up = tools.clock.monotonic() + min(left, tools.grace.get(target.cluster, 0.0))
     while True:
         try:
             return await tools.clusters.baseline(target, deployment.destination.path, objects)
         except ClusterUnreachable as error:
-            if tools.clock.now().timestamp() + pause > give_up:
+            if tools.clock.monotonic() + pause > give_up:
                 raise StepFailed(Reason.UNREACHABLE, f"{error.message}; nothing was pushed") from error
         await tools.clock.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

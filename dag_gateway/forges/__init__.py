@@ -1,20 +1,24 @@
-"""Who is asking: job tokens checked with the forge that issued them.
+"""Who is asking: tokens of CI jobs, checked with the forge that issued them or by its signature.
 
-Belongs here: one file per kind of forge and the rules that bind a job to an app and an environment. A forge's API is
-read by pure functions over its answers; the call itself is a thin edge. Tokens pass through and stay nowhere.
+Belongs here: the tables of what each kind of forge says of a job, and the rules that bind a job to an app and to an
+environment. What is said is read by pure functions; the calls are thin edges. Tokens pass through and stay nowhere.
 """
 
 from .answer import ForgeUnavailable
 from .environments import AmbiguousEnvironment, EnvironmentNotFound
-from .verify import AppNotFound, Forge, RefNotProtected, Verified, Verifier
+from .projects import Pins, ProjectChanged
+from .unverified_token import is_id_token
+from .verify import AppNotFound, RefNotProtected, Verified, Verifier
 
 __all__ = [
     "AmbiguousEnvironment",
     "AppNotFound",
     "EnvironmentNotFound",
-    "Forge",
     "ForgeUnavailable",
+    "Pins",
+    "ProjectChanged",
     "RefNotProtected",
     "Verified",
     "Verifier",
+    "is_id_token",
 ]

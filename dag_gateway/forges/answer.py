@@ -24,11 +24,21 @@ class ForgeUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``retry_after`` is the header as it came, "" when there was none. The body never prints."""
+    """``retry_after`` and ``cache_control`` are headers as they came, "" if absent. The body never prints."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
     retry_after: str = ""
+    cache_control: str = ""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a forge that answers so is broken: a server error, or a 200 that is not a document of JSON.
+
+        Everything that a forge is asked for is an object or a list. A document of the wrong shape is none of it:
+        the name of a branch could make one, and would then cut off everybody else.
+        """
+        return self.status >= 500 or (self.status == 200 and self.body[:64].lstrip()[:1] not in (b"{", b"["))
 
 
 def document(answer: Answer, shape: TypeAdapter[_Document], forge: str) -> _Document:

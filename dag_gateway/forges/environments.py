@@ -3,8 +3,10 @@
 from fnmatch import fnmatchcase
 
 from dag_gateway.config import AppSettings, EnvironmentSettings
-from dag_gateway.errors import Invalid, NotFound
+from dag_gateway.errors import Invalid, NotFound, Unverified
 from dag_gateway.model.identity import JobIdentity, RefKind
+
+from .proof import Proof
 
 
 class EnvironmentNotFound(NotFound):
@@ -50,6 +52,39 @@ def takes(settings: EnvironmentSettings, identity: JobIdentity) -> bool:
     """
     pattern = settings.tag if identity.ref_kind is RefKind.TAG else settings.branch
     return pattern is not None and fnmatchcase(identity.ref, pattern)
+
+
+def check_ci_rules(name: str, settings: EnvironmentSettings, proof: Proof) -> None:
+    """What else the environment asks of a job: its own environment at the forge, and the file that defines it.
+
+    Raises Unverified. A job whose token says nothing of it is refused too.
+    """
+    wanted = settings.ci_environment
+    if wanted is not None and proof.ci_environment != wanted:
+        raise Unverified(
+            f"environment {name!r} takes jobs that deploy to the environment {wanted!r} of their forge, "
+            f"and this one {_told(proof.ci_environment, 'deploys to')}"
+        )
+    patterns = settings.job_workflow_ref
+    if patterns and not any(matches_workflow(pattern, proof.workflow or "") for pattern in patterns):
+        raise Unverified(
+            f"environment {name!r} takes jobs that are defined in {' or '.join(patterns)}, "
+            f"and this one {_told(proof.workflow, 'is defined in')}"
+        )
+
+
+def matches_workflow(pattern: str, workflow: str) -> bool:
+    """Both are like ``shop/web/.github/workflows/deploy.yml@refs/heads/main``; only the ref can be a pattern.
+
+    What stands before the last ``@`` must be equal: the name of a branch can have an ``@`` and hide a file in it.
+    """
+    file, _, ref_pattern = pattern.rpartition("@")
+    actual_file, _, ref = workflow.rpartition("@")
+    return file == actual_file and fnmatchcase(ref, ref_pattern)
+
+
+def _told(value: str | None, verb: str) -> str:
+    return "does not say it; only some ID tokens do" if value is None else f"{verb} {value!r}"
 
 
 def _not_taken(app_name: str, app: AppSettings, identity: JobIdentity, named: str) -> str:

@@ -1,25 +1,46 @@
 """CI job tokens of a GitLab, checked by asking that GitLab."""
 
-from dag_gateway.config import AppSettings, GitlabSettings
+from dag_gateway.config import AppSettings
+from dag_gateway.errors import Unverified
 from dag_gateway.model.identity import JobIdentity, RefKind, UnverifiedJob
 
 from .answer import Answer
-from .claims import gitlab_identity, gitlab_protected
+from .claims_job import job_proof, ref_protected
 from .fetch import ForgeClient
+from .proof import Proof
+from .unverified_token import is_id_token
+
+_LONGEST = 4096
+"""Characters of a job token: those with a JSON Web Token in them have about 1,000. A header of 8 KiB is more than many
+proxies in front of a GitLab take, and what they answer then looks like a forge that is down."""
 
 _LISTS = {RefKind.BRANCH: "branches", RefKind.TAG: "tags"}
 
 
-class GitlabForge:
-    """One GitLab. The token travels in a header only, and only to the configured address."""
+class JobTokens:
+    """The job tokens of one GitLab. A token travels in a header only, and only to the configured address."""
 
-    def __init__(self, name: str, settings: GitlabSettings) -> None:
-        self._name = name
-        self._client = ForgeClient(name, settings.url, settings.timeout)
+    def __init__(self, forge: str, client: ForgeClient) -> None:
+        """Who opened ``client`` closes it."""
+        self._forge = forge
+        self._client = client
 
-    async def verify(self, job: UnverifiedJob, app: AppSettings) -> JobIdentity:
-        """Raises Unverified with the broken rule, ForgeUnavailable when GitLab gives no usable answer."""
-        return gitlab_identity(await self._get("/api/v4/job", job), self._name, job, app)
+    @property
+    def takes(self) -> str:
+        return "a CI job token"
+
+    async def verify(self, job: UnverifiedJob, app: AppSettings) -> Proof | None:
+        """None for an ID token, which is nothing to show to another forge.
+
+        A job token may have a JSON Web Token in it, behind a prefix (GitLab's ``lib/ci/job_token/jwt.rb``).
+        """
+        if is_id_token(job.token):
+            return None
+        if len(job.token) > _LONGEST:
+            raise Unverified(
+                f"jobToken is longer than {_LONGEST} characters; forge {self._forge!r} has no such job tokens"
+            )
+        return job_proof(await self._get("/api/v4/job", job), self._forge, job)
 
     async def is_protected(self, job: UnverifiedJob, identity: JobIdentity) -> bool:
         """Whether the job's ref is protected *now*; raises like ``verify``.
@@ -29,10 +50,7 @@ class GitlabForge:
         """
         path = f"/api/v4/projects/{identity.project}/repository/{_LISTS[identity.ref_kind]}"
         answer = await self._get(path, job, {"search": identity.ref, "per_page": "20"})
-        return gitlab_protected(answer, self._name, identity)
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
+        return ref_protected(answer, self._forge, identity)
 
     async def _get(self, path: str, job: UnverifiedJob, params: dict[str, str] | None = None) -> Answer:
         return await self._client.get(path, {"JOB-TOKEN": job.token}, params)

@@ -3,16 +3,17 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
-from dag_gateway.config import AppSettings, Config, EnvironmentSettings, GitlabSettings, StaticSettings
+from dag_gateway.clock import Clock
+from dag_gateway.config import AppSettings, Config, EnvironmentSettings
 from dag_gateway.errors import Invalid, NotFound, Unverified
-from dag_gateway.model.identity import JobIdentity, UnverifiedJob, normal_repo_url
+from dag_gateway.model.identity import JobIdentity, TokenUse, UnverifiedJob, normal_repo_url
 
-from .claims import check_form
-from .environments import select_environment
-from .gitlab import GitlabForge
-from .static import StaticForge
+from .environments import check_ci_rules, select_environment
+from .forge import open_forge
+from .projects import Pins, bind_project
+from .proof import Witness, check_form
 
 
 class AppNotFound(NotFound):
@@ -27,36 +28,24 @@ class RefNotProtected(Unverified):
     code = "ref_not_protected"
 
 
-class Forge(Protocol):
-    """Whoever can tell what a job is."""
-
-    async def verify(self, job: UnverifiedJob, app: AppSettings) -> JobIdentity:
-        """The job as the forge knows it, bound to the app's repository. Raises Unverified or ForgeUnavailable."""
-        ...
-
-    async def is_protected(self, job: UnverifiedJob, identity: JobIdentity) -> bool | None:
-        """Whether the job's ref is protected; None when the forge can not tell. Raises like ``verify``."""
-        ...
-
-    async def aclose(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A proven job, and where it may deploy to."""
+    """A proven job, and where it may deploy to. ``token_use`` is None where it was proven without an ID token."""
 
     app: str
     environment: str
     settings: EnvironmentSettings
     identity: JobIdentity
+    token_use: TokenUse | None = None
 
 
 class Verifier:
     """All forges and apps of the configuration; an async context manager that closes its connections."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, pins: Pins, clock: Clock) -> None:
         self._apps = {app.repo_url: (name, app) for name, app in config.apps.items()}
-        self._forges = {name: _forge(name, settings) for name, settings in config.forges.items()}
+        self._forges = {name: open_forge(name, settings, clock) for name, settings in config.forges.items()}
+        self._pins = pins
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,17 +61,20 @@ class Verifier:
         """``environment`` is the one the request names, or None.
 
         Raises Invalid (a malformed field, or several environments and none named), NotFound (no such app or
-        environment), Unverified (a rule is broken), ForgeUnavailable (the forge could not be asked).
+        environment), Unverified (a rule is broken), ForgeUnavailable (the forge could not be asked), and what the pins
+        raise when they can not be read.
         """
         check_form(job)
         app_name, app = self._app(job.repo_url)
-        forge = self._forges[app.forge]
-        identity = await forge.verify(job, app)
-        name, settings = select_environment(app_name, app, identity, environment)
+        witness, proof = await self._forges[app.forge].verify(job, app)
+        await bind_project(app_name, app, proof, self._pins)
+        name, settings = select_environment(app_name, app, proof.identity, environment)
+        check_ci_rules(name, settings, proof)
+        identity = proof.identity
         if settings.protected is not False:
-            identity = replace(identity, protected=await forge.is_protected(job, identity))
+            identity = await _with_protection(witness, job, identity)
             _require_protected(name, settings, identity)
-        return Verified(app_name, name, settings, identity)
+        return Verified(app_name, name, settings, identity, proof.use)
 
     def _app(self, repo_url: str) -> tuple[str, AppSettings]:
         try:
@@ -95,8 +87,11 @@ class Verifier:
         return self._apps[url]
 
 
-def _forge(name: str, settings: GitlabSettings | StaticSettings) -> Forge:
-    return GitlabForge(name, settings) if isinstance(settings, GitlabSettings) else StaticForge(name, settings)
+async def _with_protection(witness: Witness, job: UnverifiedJob, identity: JobIdentity) -> JobIdentity:
+    """The identity with what the forge says of its ref; it is asked only where the token did not say it."""
+    if identity.protected is not None:
+        return identity
+    return replace(identity, protected=await witness.is_protected(job, identity))
 
 
 def _require_protected(environment: str, settings: EnvironmentSettings, identity: JobIdentity) -> None:

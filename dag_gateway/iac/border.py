@@ -19,6 +19,7 @@ from dag_gateway.model.reason import Reason, StepFailed
 
 from .change import RemoteUnavailable
 from .connections import HttpStatus
+from .disk import refused_by_the_disk
 from .ending import Ended, classify_end
 from .refusal import PushRefused, Race, presentable
 from .ssh import RemoteEnded
@@ -81,7 +82,7 @@ class Border:
         except PermissionError as error:
             raise self._not_writable() from error
         except _BROKEN_OFF as error:
-            raise self.unavailable(_innermost(error)) from error
+            raise self._broken_off(error) from error
 
     def words(self, text: str) -> str:
         """The text of the remote, fit to be shown."""
@@ -91,6 +92,15 @@ class Border:
 
     def unavailable(self, why: str) -> RemoteUnavailable:
         return RemoteUnavailable(f"the IaC repository {self._name!r} does not answer: {self.words(why)}")
+
+    def _broken_off(self, error: BaseException) -> RemoteUnavailable:
+        if not (isinstance(error, OSError) and refused_by_the_disk(error)):
+            return self.unavailable(_innermost(error))
+        where = "data_dir or the repository itself" if self._settings.is_local else "data_dir"
+        return RemoteUnavailable(
+            f"nothing can be written for the IaC repository {self._name!r}: {error.strerror} ({where}); "
+            "it goes on once the disk takes something again"
+        )
 
     def rejected(self, why: str) -> PushRefused:
         return PushRefused(f"the IaC repository {self._name!r} rejected the push: {self.words(why)}")

@@ -25,6 +25,7 @@ from dulwich.pack import PackData, PackInflater
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
+from .disk import refused_by_the_disk
 from .reader import New, Raw
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,10 @@ class CacheBroken(Exception):
         self.generation = generation
 
 
+class CacheUnwritable(Exception):
+    """The disk takes nothing; what is in the cache is as sound as before."""
+
+
 @dataclass(eq=False, slots=True)
 class _Life:
     """What all handles on one cache share; the numbers are changed under the lock only.
@@ -96,7 +101,7 @@ class Cache:
     def sound(self, work: Callable[["Objects"], T]) -> T:
         """Run ``work``; when the cache turns out to be damaged, throw it away and run ``work`` once more.
 
-        Raises CacheBroken when that does not help either.
+        Raises CacheBroken when that does not help either; CacheUnwritable.
         """
         try:
             return self._use(work)
@@ -154,7 +159,7 @@ class Cache:
 
 
 class Objects:
-    """One open handle on a cache, for one thread. Every method raises CacheBroken on damage."""
+    """One open handle on a cache, for one thread. Every method raises CacheBroken on damage, CacheUnwritable."""
 
     def __init__(self, repo: Repo, life: _Life) -> None:
         self._repo = repo
@@ -280,6 +285,8 @@ def _guarded(generation: int) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
+        if isinstance(error, OSError) and refused_by_the_disk(error):
+            raise CacheUnwritable(error.strerror) from error
         raise CacheBroken(generation) from error
 
 

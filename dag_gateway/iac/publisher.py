@@ -20,6 +20,7 @@ from dag_gateway.model.reason import Reason, StepFailed
 
 from .cache import Cache
 from .change import Change, Folder, Published, RemoteUnavailable
+from .disk import check_writable
 from .metrics import GitMetrics
 from .repository import Repository
 from .threads import Threads
@@ -47,6 +48,7 @@ class Iac:
     ) -> None:
         """``registry`` takes the metrics of the git work; None: nobody reads them."""
         self._settings = repositories
+        self._data_dir = data_dir
         self._clock = clock
         metrics = GitMetrics(registry or CollectorRegistry())
         caches = {one.url: Cache(_cache_path(data_dir, one.url), one.cache_limit) for one in repositories.values()}
@@ -75,6 +77,10 @@ class Iac:
         await asyncio.gather(*(one.aclose() for one in threads))
         for repository in self._repositories.values():
             repository.close()
+
+    async def check_disk(self) -> None:
+        """Raises DataDirUnwritable."""
+        await asyncio.to_thread(check_writable, self._data_dir)
 
     async def publish(self, repository: str, branch: str | None, change: Change, *, deadline: datetime) -> Published:
         """Make the branch hold the change: one commit, however often this is called for one deployment.

@@ -10,7 +10,7 @@ from dag_gateway.clock import Clock
 from dag_gateway.config import RepositorySettings
 from dag_gateway.model.reason import Reason, StepFailed
 
-from .cache import Cache, CacheBroken, Objects
+from .cache import Cache, CacheBroken, CacheUnwritable, Objects
 from .chain import Chain, Signature
 from .change import Change, Folder, FolderMissing, FolderReplaced, Published, RemoteUnavailable
 from .commit import deployment_of, identity
@@ -137,6 +137,11 @@ class Repository:
     def _told(self, work: Callable[[], T]) -> T:
         try:
             return work()
+        except CacheUnwritable as error:
+            raise RemoteUnavailable(
+                f"the local copy of the IaC repository {self._name!r} can not be written: {error}; make room in "
+                "data_dir, and the work goes on by itself"
+            ) from error
         except CacheBroken as error:
             raise RemoteUnavailable(
                 f"the local copy of the IaC repository {self._name!r} can not be used: check the space and the owner "
@@ -188,7 +193,7 @@ class Repository:
             return chain.add(change)
         except PathRefused as error:
             return StepFailed(Reason.CONFIG_ERROR, error.message)
-        except CacheBroken:
+        except (CacheBroken, CacheUnwritable):
             raise
         except Exception as error:  # whatever is wrong with one change, the others have nothing to do with it
             return error

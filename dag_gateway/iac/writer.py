@@ -145,6 +145,8 @@ class Writer:
             if self._left(waiting) <= wait and not waiting.done.done():
                 waiting.done.set_exception(self._given_up(waiting))
         if any(not waiting.done.done() for waiting in batch):
+            if not isinstance(trouble, Race):
+                log.warning("%d changes wait, next try in %.1f s: %s", len(self._queue), wait, trouble.message)
             await self._clock.sleep(wait)
 
     async def _attempt(self, batch: Sequence[Waiting], *, speculate: bool) -> list[Outcome]:

@@ -63,4 +63,5 @@ def sse(news: News, number: int | None = None) -> bytes:
     """
     head = f"event: {news.kind}\n" if number is None else f"id: {number}\nevent: {news.kind}\n"
     data = json.dumps(news.data, ensure_ascii=False, separators=(",", ":"))
-    return f"{head}data: {data}\n\n".encode()
+    # Clusters may send lone surrogates, which UTF-8 does not have.
+    return f"{head}data: {data}\n\n".encode(errors="replace")

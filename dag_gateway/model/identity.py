@@ -44,6 +44,28 @@ class JobIdentity:
     protected: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TokenUse:
+    """One ID token, without the token: whoever shows it again is known by this.
+
+    ``token_id`` is a SHA-256 (hex) over what makes the token unique at its ``issuer``; ``until`` is the Unix time in
+    seconds after which nobody accepts it any more.
+    """
+
+    issuer: str
+    token_id: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceProject:
+    """What the configuration says of an app's repository: names and URL, not yet the project that is behind them."""
+
+    app: str
+    forge: str
+    repo_url: str
+
+
 def normal_repo_url(url: str) -> str:
     """One spelling per repository: scheme and host in lower case, no credentials, no trailing ``/`` or ``.git``.
 

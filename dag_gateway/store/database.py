@@ -1,49 +1,121 @@
-"""The connection to the database: one writer at a time, readers beside it, foreign errors translated."""
+"""The connections to the database: transactions and reads, tried again while what hinders them passes."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from uuid import uuid4
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import RowMapping, Select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dag_gateway.errors import Unavailable
+from .dialects import STATEMENT_TIMEOUT, is_postgresql, reader_engine, sqlite_file, writer_engine
+from .trouble import CommitUnknown, Interrupted, StoreUnavailable, committing, translated
 
-_POOL_WAIT = 60.0
+T = TypeVar("T")
 
-
-class StoreUnavailable(Unavailable):
-    """The database does not answer or can not be written."""
-
-    code = "database_unavailable"
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
 class Database:
-    """SQLite behind two pools: SQLite lets one connection write, so writers queue here instead of failing there."""
+    """SQLite or PostgreSQL behind two pools, one for transactions and one for reads.
 
-    def __init__(self, url: str) -> None:
-        where = make_url(url).set(drivername="sqlite+aiosqlite")
-        self._folder = Path(where.database or "").parent
-        self._writer = _engine(where, size=1, begin="BEGIN IMMEDIATE")
-        self._reader = _engine(where, size=4, begin="BEGIN")
+    ``patience`` is how long, in seconds, ``transact`` and ``fetch`` try again; ``statement_timeout`` is how long a
+    statement of PostgreSQL may take, None: as long as it needs. ``name`` is this one's in announcements.
+    """
+
+    def __init__(self, url: str, patience: float = 10.0, statement_timeout: float | None = STATEMENT_TIMEOUT) -> None:
+        self.name = uuid4().hex
+        self._url = url
+        self._patience = patience
+        self._writer = writer_engine(url, statement_timeout)
+        self._reader = reader_engine(url, statement_timeout)
+        self._trouble: StoreUnavailable | None = None
+
+    @property
+    def listens_at(self) -> str | None:
+        """The URL, with its password, for a connection that listens; None where nobody else could announce anything."""
+        return self._url if is_postgresql(self._url) else None
+
+    def unhurried(self) -> "Database":
+        """The same database over connections of its own, for statements that may take minutes."""
+        return Database(self._url, self._patience, statement_timeout=None)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that may write; committed on the way out, rolled back on an exception."""
-        with _translated():
-            async with self._writer.begin() as connection:
+        """One transaction, tried once; committed on the way out, rolled back on an exception.
+
+        Raises Interrupted or CommitUnknown, which are StoreUnavailable.
+        """
+        with self._noticed(), translated():
+            async with self._writer.connect() as connection:
+                await connection.begin()
                 yield connection
+                with committing():
+                    await connection.commit()
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable as error:
+            self._trouble = error
+            raise
+        self._trouble = None
+
+    def check_writable(self) -> None:
+        """Raises StoreUnavailable when the newest transaction could not be written, and none since."""
+        if self._trouble is not None:
+            raise StoreUnavailable(self._trouble.message)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that sees one state of the database."""
-        with _translated():
-            async with self._reader.begin() as connection:
+        """A connection to read with, tried once. Each statement sees the database as it is then."""
+        with translated():
+            async with self._reader.connect() as connection:
                 yield connection
+
+    async def transact(self, work: Callable[[AsyncConnection], Awaitable[T]], *, repeatable: bool = False) -> T:
+        """One transaction, tried again as long as it did not take place. Raises StoreUnavailable.
+
+        ``repeatable`` says that ``work`` finds out by itself, when it is called again, whether it was done before:
+        then it is tried again also after a commit of which nobody knows.
+        """
+
+        async def attempt() -> T:
+            async with self.write() as connection:
+                return await work(connection)
+
+        return await self._patiently(attempt, (Interrupted, CommitUnknown) if repeatable else (Interrupted,))
+
+    async def fetch(self, query: Select[Any], *, patience: float | None = None) -> Sequence[RowMapping]:
+        """The rows, tried again while the database is away. Raises StoreUnavailable."""
+
+        async def attempt() -> Sequence[RowMapping]:
+            async with self.read() as connection:
+                rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+                return rows
+
+        return await self._patiently(attempt, (Interrupted,), patience)
+
+    async def _patiently(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        passing: tuple[type[StoreUnavailable], ...],
+        patience: float | None = None,
+    ) -> T:
+        deadline = time.monotonic() + (self._patience if patience is None else patience)
+        for pause in _pauses():
+            try:
+                return await attempt()
+            except passing:
+                if time.monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("the pauses never end")
 
     async def close(self) -> None:
         await self._reader.dispose()
@@ -51,42 +123,18 @@ class Database:
 
     async def __aenter__(self) -> Self:
         """Raises StoreUnavailable where SQLite would only say that it is unable to open the file."""
-        if not self._folder.is_dir():
-            raise StoreUnavailable(
-                f"there is no folder {str(self._folder)!r} for the database: create it (database.url)"
-            )
+        folder = Path(sqlite_file(self._url)).parent
+        if not is_postgresql(self._url) and not folder.is_dir():
+            raise StoreUnavailable(f"there is no folder {str(folder)!r} for the database: create it (database.url)")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
 
-def _engine(url: URL, *, size: int, begin: str) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=_POOL_WAIT, hide_parameters=True)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        # The driver's own transaction handling is switched off, so that BEGIN below is the only one.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise StoreUnavailable(f"the database had no free connection for {_POOL_WAIT:.0f} s; try again") from error
-    except DBAPIError as error:
-        raise StoreUnavailable(f"the database can not do it now: {error.orig}") from error
-    except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the database can not do it now: {type(error).__name__}") from error
+def _pauses() -> Iterator[float]:
+    """In seconds, without end; all replicas lose the database at the same time, and should not come back at once."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  spreads load, guards nothing
+        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -1,7 +1,8 @@
 """Rows to records of the model and back. Pure."""
 
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,20 @@ from dag_gateway.model.identity import JobIdentity, RefKind
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import TargetState
 from dag_gateway.model.timestamps import rfc3339
+
+# PostgreSQL has no NUL in its texts, and UTF-8 has no lone surrogates; clusters and remotes may send both.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD in place of what no database takes."""
+    return _NO_TEXT.sub("\ufffd", text)
+
+
+def storable_news(news: News) -> News:
+    """The news as they are read back."""
+    data = json.dumps(news.data, ensure_ascii=False)
+    return replace(news, data=json.loads(storable(data))) if _NO_TEXT.search(data) else news
 
 
 def deployment_from_row(row: RowMapping) -> Deployment:
@@ -60,12 +75,12 @@ def moving_columns(deployment: Deployment) -> dict[str, Any]:
     """The columns that change on the way."""
     return {
         "status": deployment.status.value,
-        "message": deployment.message,
+        "message": storable(deployment.message),
         "reason": deployment.reason.value if deployment.reason else None,
         "chart_version": deployment.chart_version,
         "commit": deployment.commit,
         "commit_url": deployment.commit_url,
-        "changes": deployment.changes,
+        "changes": storable(deployment.changes),
         "targets": json.dumps([state.to_json() for state in deployment.targets]),
     }
 

@@ -80,6 +80,7 @@ idempotency_keys = Table(
     Column("key", String(255), primary_key=True),
     Column("fingerprint", String(64), nullable=False, comment="SHA-256 over what was asked with the key"),
     Column("deployment", _Number, ForeignKey("deployments.number", ondelete="CASCADE"), nullable=False),
+    Index(None, "deployment"),
 )
 
 replicas = Table(
@@ -96,8 +97,10 @@ token_uses = Table(
     Column("issuer", String(255), primary_key=True),
     Column("token_id", String(64), primary_key=True, comment="SHA-256 (hex) of the claim jti"),
     Column("purpose", String(64), nullable=False, comment="SHA-256 (hex) over what it was used for"),
+    Column("deployment", _Number, ForeignKey("deployments.number", ondelete="SET NULL"), comment="NULL: pruned since"),
     Column("until", BigInteger, nullable=False, comment="Unix time in s; kept until then"),
     Index(None, "until"),
+    Index(None, "deployment"),
 )
 
 project_pins = Table(

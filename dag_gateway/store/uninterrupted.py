@@ -19,16 +19,20 @@ def uninterrupted(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coro
 
     @wraps(work)
     async def to_its_end(*args: P.args, **kwargs: P.kwargs) -> T:
-        working = asyncio.create_task(work(*args, **kwargs))
-        try:
-            return await asyncio.shield(working)
-        except asyncio.CancelledError:
-            # Whoever cancels may do it again and again, as anyio's scopes do.
-            while not working.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([working])
-            if not working.cancelled():
-                working.exception()
-            raise
+        return await settled(asyncio.create_task(work(*args, **kwargs)))
 
     return to_its_end
+
+
+async def settled(working: asyncio.Future[T]) -> T:
+    """The result; a cancellation waits until there is one, and is raised then."""
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        # Whoever cancels may do it again and again, as anyio's scopes do.
+        while not working.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([working])
+        if not working.cancelled():
+            working.exception()
+        raise

@@ -13,6 +13,8 @@ from starlette.requests import Request
 
 from dag_gateway.errors import Invalid, TooLarge, WrongMediaType
 
+from .patience import arriving
+
 _JSON_LIMIT = 64 * 1024
 _FORM_OVERHEAD = 256 * 1024
 _MAX_FIELDS = 32
@@ -119,7 +121,7 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     if size > limit:
         raise _over(limit)
     size = 0
-    async for chunk in request.stream():
+    async for chunk in arriving(request):
         size += len(chunk)
         if size > limit:
             raise _over(limit)

@@ -13,6 +13,8 @@ from .auth import with_bearer
 from .bodies import read_json
 from .doors import doors
 from .fields import JobFields, read_fields
+from .patience import patience, timed
+from .verification import verified_job
 
 
 class FileMissing(NotFound):
@@ -21,6 +23,7 @@ class FileMissing(NotFound):
     code = "file_not_found"
 
 
+@timed
 async def get_chart(request: Request) -> Response:
     """The chart as a .tgz that Helm loads, packed while it is sent; the same tree is the same bytes."""
     folder = await _folder(request)
@@ -32,6 +35,7 @@ async def get_chart(request: Request) -> Response:
     return StreamingResponse(packing(chart.name, folder.files), media_type="application/gzip", headers=headers)
 
 
+@timed
 async def get_values(request: Request) -> Response:
     """``values.yaml`` as JSON."""
     folder = await _folder(request)
@@ -58,7 +62,8 @@ async def _folder(request: Request) -> Folder:
     gateway.check_open()
     values = await read_json(request)
     fields = read_fields(JobFields, with_bearer(request, values) if isinstance(values, dict) else values)
-    verified = await gateway.verifier.verify(fields.job(), fields.environment)
+    verified = await verified_job(request, fields, gateway)
+    patience(request).waits_for("the infrastructure repository")
     place = verified.settings
     return await gateway.iac.read(place.repository, place.repository_branch, place.path)
 

@@ -1,31 +1,57 @@
 """GET /api/deployments/{id}/events and /api/deployments/{id}: a deployment live, and as a record."""
 
-from sse_starlette import EventSourceResponse
+import re
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dag_gateway.store import DeploymentNotFound
+
+from .client_address import client_address
 from .doors import doors
+from .event_stream import EventStream
+from .patience import patience, timed
+from .places import StreamPlaces
 from .record import record_json
 
-# A peer that takes nothing for so long, in seconds, is gone; its stream is closed.
-_SEND_TIMEOUT = 60
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
-async def stream_events(request: Request) -> Response:
+async def stream_events(request: Request) -> ASGIApp:
     """Server-Sent Events, resumed behind ``Last-Event-ID``; 204 tells a browser to stop asking."""
-    frames = await doors(request).feed.stream(request.path_params["id"], _last_event_id(request))
+    gateway, address = doors(request), client_address(request)
+    gateway.streams.check(address)
+    frames = await gateway.feed.stream(_deployment_id(request), _last_event_id(request))
     if frames is None:
         return Response(status_code=204)
-    # The feed sends heartbeats of its own, and ends streams by itself when the process stops.
-    return EventSourceResponse(frames, ping=0, send_timeout=_SEND_TIMEOUT)
+    return _counted(EventStream(frames), gateway.streams, address)
 
 
+@timed
 async def get_deployment(request: Request) -> Response:
     """Everything that is known of a deployment."""
     store = doors(request).store
-    snapshot = await store.get(request.path_params["id"])
+    patience(request).waits_for("the database")
+    snapshot = await store.get(_deployment_id(request))
     events = await store.events(snapshot.deployment.number)
     return JSONResponse(record_json(snapshot.deployment, events), headers={"Cache-Control": "no-store"})
+
+
+def _counted(stream: ASGIApp, places: StreamPlaces, address: str) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        with places.one(address):
+            await stream(scope, receive, send)
+
+    return answer
+
+
+def _deployment_id(request: Request) -> str:
+    """Raises DeploymentNotFound for what can be none; PostgreSQL does not even take all of it as text."""
+    given: str = request.path_params["id"]
+    if not _UUID.fullmatch(given):
+        raise DeploymentNotFound("there is no deployment of this id")
+    return given
 
 
 def _last_event_id(request: Request) -> int | None:

@@ -1,11 +1,22 @@
 """What a request may say, as models; their errors name the field and the rule."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from starlette.datastructures import QueryParams
 
 from dag_gateway.errors import Invalid
+from dag_gateway.model.audit import AuditFilter
 from dag_gateway.model.identity import UnverifiedJob
 
 
@@ -20,7 +31,11 @@ def _given(value: object) -> object:
     return None if value == "" else value
 
 
+_SHORTEST_SECRET = 16
+"""Characters."""
+
 Printable = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=255)]
 Url = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_printable)]
 
 
@@ -34,6 +49,20 @@ class JobFields(BaseModel):
     jobToken: SecretStr = Field(min_length=1, max_length=8192)  # noqa: N815  the wire name
     environment: Annotated[Printable | None, BeforeValidator(_given)] = None
 
+    @model_validator(mode="after")
+    def _secret(self) -> Self:
+        """What stands in other fields is stored and shown. ``repoUrl`` loses the credentials in it, as GitLab's
+        CI_REPOSITORY_URL has them; short tokens are those of tests, and part of anything.
+        """
+        token = self.jobToken.get_secret_value()
+        if len(token) < _SHORTEST_SECRET:
+            return self
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name != "repoUrl" and isinstance(value, str) and token in value:
+                raise ValueError(f"the value of jobToken is part of {name} too; tokens belong into jobToken")
+        return self
+
     def job(self) -> UnverifiedJob:
         return UnverifiedJob(self.repoUrl, self.jobId, self.jobToken.get_secret_value())
 
@@ -42,6 +71,22 @@ class DeployFields(JobFields):
     """The text fields of an upload."""
 
     version: Printable
+
+
+class AuditQuery(BaseModel):
+    """Which rows of the audit log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    before: Annotated[int | None, Field(ge=1, lt=2**63)] = None
+    """Only rows of a smaller number: the ``next`` of the page before."""
+    actor: Text | None = None
+    action: Text | None = None
+    outcome: Text | None = None
+
+    def filter(self) -> AuditFilter:
+        return AuditFilter(self.limit, self.before, self.actor, self.action, self.outcome)
 
 
 Fields = TypeVar("Fields", bound=BaseModel)
@@ -56,6 +101,14 @@ def read_fields(model: type[Fields], values: Mapping[str, Any]) -> Fields:
         raise Invalid(problems[0], problems=problems) from None
 
 
+def read_query(model: type[Fields], query: QueryParams) -> Fields:
+    """The parameters of the URL as ``model``. Raises Invalid, also where one stands twice or is not known."""
+    names = [name for name, _ in query.multi_items()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise Invalid(f"{twice[:100]}: the parameter stands twice")
+    return read_fields(model, dict(query))
+
+
 def _name(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location)) or "body"
 
@@ -66,5 +119,6 @@ def _rule(item: Mapping[str, Any]) -> str:
         "string_too_short": "it must not be empty",
         "too_short": "it must not be empty",
         "model_type": "the body must be a JSON object",
+        "extra_forbidden": "there is no such parameter",
     }
     return texts.get(item["type"]) or str(item["msg"]).removeprefix("Value error, ")

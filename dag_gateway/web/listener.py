@@ -1,8 +1,15 @@
 """The listening socket, opened before anything else, so that a taken port is told at once."""
 
+import resource
 import socket
 
+import structlog
+
 _BACKLOG = 2048
+# Files that are open beside the clients' connections: database, forges, clusters, repositories, uploads on disk.
+_OTHER_FILES = 512
+
+log = structlog.get_logger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -19,3 +26,18 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def room_for(connections: int) -> int:
+    """How many of so many connections the process may open; it is allowed as many files as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    possible = min(connections, max(allowed - _OTHER_FILES, allowed // 2))
+    if possible < connections:
+        log.warning(
+            "fewer connections than configured: raise the limit of open files", connections=possible, files=hard
+        )
+    return possible

@@ -8,7 +8,6 @@ import time
 from uuid import uuid4
 
 import structlog
-from sse_starlette.sse import SendTimeoutError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,21 +33,21 @@ class RequestIdMiddleware:
             await self._app(scope, receive, send)
             return
         identifier = request_id(Headers(scope=scope).get("x-request-id"))
+        scope["request_id"] = identifier
         began, status = time.monotonic(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = identifier
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = identifier
+                headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=identifier):
             try:
                 await self._app(scope, receive, send_with_id)
-            except SendTimeoutError:
-                # The event stream was begun, so the server can only close the connection, and it does.
-                log.info("a client that takes nothing was cut off", path=scope["path"])
             except Exception:
                 log.exception("a request failed unexpectedly", path=scope["path"])
                 if status:

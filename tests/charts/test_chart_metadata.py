@@ -140,3 +140,11 @@ def test_the_chart_yamls_of_dependencies_share_one_limit() -> None:
 @pytest.mark.parametrize("files", [{}, {"charts/redis.tgz": b"not even an archive"}])
 def test_a_chart_without_dependencies_may_have_anything_in_charts(files: dict[str, bytes]) -> None:
     assert read_chart(chart_tgz(files), LIMITS).metadata.name == "demo"
+
+
+def test_a_version_leaves_room_for_what_is_added_to_it() -> None:
+    chart_yaml = "apiVersion: v2\nname: a\nversion: 1.0.0-"
+    longest, too_long = (chart_yaml + "a" * count for count in (244, 245))
+    assert read_chart(chart_tgz({"Chart.yaml": longest.encode()}), LIMITS).metadata.version.endswith("a")
+    with pytest.raises(InvalidChart, match=r"Chart\.yaml: version has 251 characters; at most 250 are taken"):
+        read_chart(chart_tgz({"Chart.yaml": too_long.encode()}), LIMITS)

@@ -32,7 +32,7 @@ def test_the_version_is_printed() -> None:
 
 def test_a_good_config_is_said_to_be_good() -> None:
     result = dag("config", "check", "--config", str(EXAMPLE), env=SECRETS)
-    assert (result.exit_code, result.stdout) == (0, f"{EXAMPLE}: ok, 2 app(s), 3 environment(s)\n")
+    assert (result.exit_code, result.stdout) == (0, f"{EXAMPLE}: ok, 3 app(s), 4 environment(s)\n")
 
 
 def test_the_config_file_may_be_named_by_the_environment() -> None:

@@ -59,9 +59,7 @@ def test_five_mistakes_are_five_problems_in_the_order_of_the_file() -> None:
     assert found[3] == (
         "line 19: apps.web.environments.production.targets.0.cluster: 'production' is not among the clusters (prod)"
     )
-    assert found[4] == (
-        "line 19: apps.web.environments.production.targets.0.timeout: 'soon' is not a duration such as 30s, 5m or 1h"
-    )
+    assert found[4].startswith("line 19: apps.web.environments.production.targets.0.timeout: 'soon' is not a duration")
 
 
 @pytest.mark.parametrize(
@@ -86,10 +84,12 @@ def test_five_mistakes_are_five_problems_in_the_order_of_the_file() -> None:
         ("tracker: flux", "tracker: helmfile", "Input should be 'flux', 'argocd', 'helm' or 'workloads'"),
         ("forges:\n", "server: {port: 99999}\nforges:\n", "server.port: Input should be less than or equal to 65535"),
         ("forges:\n", "server: {limits: {upload: much}}\nforges:\n", "'much' is not a size such as 20MiB"),
-        ("forges:\n", "server: {heartbeat: 15}\nforges:\n", "a duration is written like 30s, 5m or 1h"),
+        ("forges:\n", "server: {heartbeat: 15}\nforges:\n", "a duration is written like 30s, 5m, 1h or 90d"),
         ("forges:\n", "database: {url: 'mysql://host/db'}\nforges:\n", "the database URL starts with sqlite:///"),
         ("forges:\n", "data_dir: a\ndata_dir: b\nforges:\n", "line 2: data_dir: this key stands twice"),
         ("repo_url: https://gitlab.example.com/shop/web.git", "repo_url: 7", "a repository URL is a string"),
+        ("  web:\n", f"  {'w' * 256}:\n", f"apps.{'w' * 256}: String should have at most 255 characters"),
+        ("production:\n", '"pro\\n":\n', "String should match pattern"),
     ],
 )
 def test_a_mistake_is_named(old: str, new: str, problem: str) -> None:

@@ -26,7 +26,7 @@ async def test_what_is_not_proven_by_its_deadline_has_failed(tmp_path: Path, las
     async with opened(tmp_path, {"web": last}) as (tools, _, store):
         accepted_at = CLOCK.now() - timedelta(seconds=59.5)
         late = await monitored(store, "late", timeout=60.0, accepted_at=accepted_at)
-        ended = await monitor(Journal(late, store, tools.signals, CLOCK), tools)
+        ended = await monitor(Journal(late, store, tools.signals, tools.feed, CLOCK), tools)
 
     assert (ended.status, ended.reason) == (Status.FAILED, reason)
     assert ended.message == (f"prod/shop/web: not proven within 60 s of acceptance; last seen: {last.message}")
@@ -36,7 +36,7 @@ async def test_after_a_restart_past_the_deadline_there_is_one_more_look(tmp_path
     async with opened(tmp_path) as (tools, clusters, store):
         clusters.done.set()
         late = await monitored(store, "late", timeout=60.0, accepted_at=NOW - timedelta(hours=1))
-        ended = await monitor(Journal(late, store, tools.signals, CLOCK, resumed=True), tools)
+        ended = await monitor(Journal(late, store, tools.signals, tools.feed, CLOCK, resumed=True), tools)
 
     assert ended.status is Status.DEPLOYED
 
@@ -45,7 +45,7 @@ async def test_one_target_that_fails_fails_the_whole_and_the_others_keep_their_e
     first = {"web": healthy("up"), "web-2": failed(Reason.QUOTA, "no room")}
     async with opened(tmp_path, first) as (tools, _, store):
         both = await monitored(store, "both", others=(OTHER_TARGET,))
-        ended = await monitor(Journal(both, store, tools.signals, CLOCK), tools)
+        ended = await monitor(Journal(both, store, tools.signals, tools.feed, CLOCK), tools)
 
     assert (ended.status, ended.reason, ended.message) == (Status.FAILED, Reason.QUOTA, "prod/shop/web-2: no room")
     assert [state.status for state in ended.targets] == [TargetStatus.DEPLOYED, TargetStatus.FAILED]
@@ -54,7 +54,7 @@ async def test_one_target_that_fails_fails_the_whole_and_the_others_keep_their_e
 async def test_a_bug_while_following_is_told_as_such_and_not_as_a_state_of_the_cluster(tmp_path: Path) -> None:
     async with opened(tmp_path, {"web": ZeroDivisionError("a bug")}) as (tools, _, store):
         unlucky = await monitored(store, "unlucky")
-        ended = await monitor(Journal(unlucky, store, tools.signals, CLOCK), tools)
+        ended = await monitor(Journal(unlucky, store, tools.signals, tools.feed, CLOCK), tools)
 
     assert ended.reason is Reason.INTERNAL
     assert ended.message == "prod/shop/web: the gateway failed while following it; its log has the details"

@@ -196,4 +196,4 @@ async def journal_of(tools: Tools, commit: str) -> Journal:
     assert isinstance(tools.store, ForgetfulStore)
     tools.store.away = False
     followed = await monitored(tools.store, "ours", commit=commit, others=(WORKLOADS,))
-    return Journal(followed, tools.store, tools.signals, tools.clock)
+    return Journal(followed, tools.store, tools.signals, tools.feed, tools.clock)

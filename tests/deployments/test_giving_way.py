@@ -16,7 +16,7 @@ async def test_a_newer_deployment_of_other_content_takes_over_though_the_databas
     async with opened(tmp_path) as (tools, _, store):
         old = await monitored(store, "old", "aa" * 32, "1.0.0", "c1")
         await monitored(store, "new", "bb" * 32, "1.0.0+bbbbbbbb", "c2")
-        ended = await monitor(Journal(old, store, tools.signals, CLOCK), tools)
+        ended = await monitor(Journal(old, store, tools.signals, tools.feed, CLOCK), tools)
 
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.SUPERSEDED)
     assert ended.message == ("prod/shop/web: superseded by 1.2.3 (deployment new) before it was proven")
@@ -30,7 +30,7 @@ async def test_a_mistake_while_asking_for_newer_deployments_is_logged_and_the_qu
         store.trouble = ValueError("an odd row")
         old = await monitored(store, "old", "aa" * 32, "1.0.0", "c1")
         await monitored(store, "new", "bb" * 32, "1.0.0+bbbbbbbb", "c2")
-        ended = await monitor(Journal(old, store, tools.signals, CLOCK), tools)
+        ended = await monitor(Journal(old, store, tools.signals, tools.feed, CLOCK), tools)
 
     assert ended.reason is Reason.SUPERSEDED
     assert "asking for newer deployments failed unexpectedly" in capsys.readouterr().out
@@ -41,7 +41,7 @@ async def test_a_newer_deployment_of_the_same_content_lets_the_older_be_proven(t
     async with opened(tmp_path) as (tools, clusters, store):
         old = await monitored(store, "old", "aa" * 32, "1.0.0", "c1")
         await monitored(store, "new", "aa" * 32, "1.0.0", commit)
-        journal = Journal(old, store, tools.signals, CLOCK)
+        journal = Journal(old, store, tools.signals, tools.feed, CLOCK)
         waiting = asyncio.create_task(monitor(journal, tools))
         await store.answered.wait()
         clusters.done.set()

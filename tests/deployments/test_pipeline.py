@@ -1,7 +1,6 @@
 """One step after the other, and an end for what no step can carry on."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,17 @@ import pytest
 from dag_gateway.charts import Limits
 from dag_gateway.clock import SystemClock
 from dag_gateway.clusters import Clusters
+from dag_gateway.deployments.feed import Feed
 from dag_gateway.deployments.journal import Journal
 from dag_gateway.deployments.pipeline import STEPS, advance
 from dag_gateway.deployments.signals import Signals
 from dag_gateway.deployments.tools import Tools
 from dag_gateway.helm import Helm
 from dag_gateway.iac import Iac
-from dag_gateway.model.deployment import Deployment, Status, fresh_targets
-from dag_gateway.model.event import status_news
-from dag_gateway.store import DeploymentStore, LostRace
-from tests.fakes.deployments import NOON, TARGET, a_deployment
+from dag_gateway.model.deployment import Deployment, Status
+from dag_gateway.model.event import Event, News, status_news
+from dag_gateway.store import Database, DeploymentStore, LostRace, Unstorable, upgrade
+from tests.fakes.deployments import NOON, a_deployment
 from tests.fakes.stores import a_store
 
 
@@ -30,14 +30,15 @@ async def store(tmp_path: Path) -> AsyncIterator[DeploymentStore]:
 
 def tools_of(store: DeploymentStore, folder: Path) -> Tools:
     """Tools that reach nothing but the store."""
-    clock = SystemClock()
+    clock, signals = SystemClock(), Signals()
     return Tools(
         store=store,
         helm=Helm(),
         iac=Iac({}, folder, clock),
         clusters=Clusters({}, clock),
         clock=clock,
-        signals=Signals(),
+        signals=signals,
+        feed=Feed(store, signals, heartbeat=60.0),
         limits=Limits(unpacked=10**6, file=10**6, entries=100),
         grace={},
     )
@@ -46,7 +47,7 @@ def tools_of(store: DeploymentStore, folder: Path) -> Tools:
 async def under_way(store: DeploymentStore, tools: Tools, deployment: Deployment, *statuses: Status) -> Journal:
     """An accepted deployment that has come through ``statuses``."""
     stored = await store.accept(deployment, b"no chart", status_news(deployment, NOON))
-    journal = Journal(stored, store, tools.signals, tools.clock)
+    journal = Journal(stored, store, tools.signals, tools.feed, tools.clock)
     for status in statuses:
         await journal.move(journal.deployment.after(status, f"now {status}"))
     return journal
@@ -56,14 +57,23 @@ def test_every_status_but_the_ends_has_a_step() -> None:
     assert set(STEPS) == {status for status in Status if not status.terminal}
 
 
-async def test_a_move_that_the_database_can_not_hold_ends_the_deployment(
-    store: DeploymentStore, tmp_path: Path
-) -> None:
-    tools = tools_of(store, tmp_path)
-    odd = a_deployment(targets=fresh_targets([replace(TARGET, namespace="half a \ud800 character")]))
-    journal = await under_way(store, tools, odd, Status.VALIDATING, Status.PUSHING, Status.PUSHED)
-    await advance(journal, tools)
-    stored = (await store.get(odd.id)).deployment
+class NarrowStore(DeploymentStore):
+    """A database that does not take what the move to ``monitoring`` brings."""
+
+    async def record(self, old: Deployment, new: Deployment, news: News, lease: int) -> Event:
+        if new.status is Status.MONITORING:
+            raise Unstorable("the database does not take a value")
+        return await super().record(old, new, news, lease)
+
+
+async def test_a_move_that_the_database_can_not_hold_ends_the_deployment(tmp_path: Path) -> None:
+    async with Database(f"sqlite:///{tmp_path}/gateway.db") as database:
+        await upgrade(database)
+        store = NarrowStore(database)
+        tools = tools_of(store, tmp_path)
+        journal = await under_way(store, tools, a_deployment(), Status.VALIDATING, Status.PUSHING, Status.PUSHED)
+        await advance(journal, tools)
+        stored = (await store.get(journal.deployment.id)).deployment
     assert (stored.status, stored.reason) == (Status.FAILED, "internal")
     assert stored.message == "the gateway failed while pushed; its log has the details"
 
@@ -81,7 +91,7 @@ async def test_a_step_that_breaks_ends_the_deployment_without_its_details(
 async def test_who_was_overtaken_stops_and_can_catch_up(store: DeploymentStore, tmp_path: Path) -> None:
     tools = tools_of(store, tmp_path)
     journal = await under_way(store, tools, a_deployment())
-    other = Journal(journal.deployment, store, tools.signals, tools.clock)
+    other = Journal(journal.deployment, store, tools.signals, tools.feed, tools.clock)
     await advance(other, tools)
     with pytest.raises(LostRace, match="is no longer pending; somebody else carries it on"):
         await advance(journal, tools)

@@ -18,7 +18,7 @@ async def test_a_ticket_taken_before_the_wake_is_set_by_it() -> None:
 
 async def test_all_are_woken_at_once() -> None:
     signals = Signals()
-    tickets = [signals.ticket(key) for key in ("a", ("b", 1))]
+    tickets = [signals.ticket(key) for key in ("a", "b")]
     signals.wake_all()
     assert all(ticket.is_set() for ticket in tickets)
 

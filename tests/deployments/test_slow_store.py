@@ -31,12 +31,12 @@ class SlowStore(DeploymentStore):
 
     done: asyncio.Event
 
-    async def record(self, old: Deployment, new: Deployment, news: News) -> Event:
+    async def record(self, old: Deployment, new: Deployment, news: News, lease: int) -> Event:
         for _ in range(50):
             await asyncio.sleep(0)
         if new.targets[0].message == "99 of 99":
             self.done.set()
-        return await super().record(old, new, news)
+        return await super().record(old, new, news, lease)
 
 
 async def test_what_nobody_could_write_down_in_time_is_left_out_and_the_end_is_not(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ async def test_what_nobody_could_write_down_in_time_is_left_out_and_the_end_is_n
         slow.done = clusters.done
         deployment = await monitored(store, "talkative")
         tools = replace(tools, clusters=clusters, store=slow)
-        ended = await monitor(Journal(deployment, slow, tools.signals, CLOCK), tools)
+        ended = await monitor(Journal(deployment, slow, tools.signals, tools.feed, CLOCK), tools)
         events = await store.events(deployment.number)
 
     told = [event.news.data.get("target", {}).get("message", "") for event in events]

@@ -57,12 +57,12 @@ async def looked_again(around: Surroundings, times: int) -> None:
 async def test_the_door_asks_to_come_back_and_opens_again(around: Surroundings) -> None:
     async with started(around) as running:
         job = around.job()
-        with table_away(around.folder, "charts"):
+        async with table_away(around.folder, "charts"):
             answer = await running.upload(a_chart(), job=job)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
         assert int(answer.headers["retry-after"]) >= 1
         accepted = (await running.upload(a_chart(), job=job)).json()["deploymentId"]
-        with table_away(around.folder, "deployments"):
+        async with table_away(around.folder, "deployments"):
             for path in (f"/api/deployments/{accepted}", f"/api/deployments/{accepted}/events"):
                 answer = await running.http.get(path)
                 assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
@@ -73,16 +73,17 @@ async def test_the_door_asks_to_come_back_and_opens_again(around: Surroundings) 
 @pytest.mark.parametrize("status", ["validating", "pushing", "pushed", "monitoring", "deployed"])
 async def test_a_move_that_can_not_be_written_is_made_up_for(around: Surroundings, status: str) -> None:
     async with started(around) as running:
-        with moves_refused(around.folder, f"NEW.status = '{status}'"), capture_logs() as logs:
-            accepted = (await running.upload(a_chart())).json()["deploymentId"]
-            await logged(logs, "going on later")
+        with capture_logs() as logs:
+            async with moves_refused(around.folder, f"NEW.status = '{status}'"):
+                accepted = (await running.upload(a_chart())).json()["deploymentId"]
+                await logged(logs, "going on later")
         assert (await ended(running, accepted))[0] == "deployed"
         assert pushed(around) == [accepted]
 
 
 async def test_a_later_deployment_never_overtakes_one_that_is_tried_again(around: Surroundings) -> None:
     async with started(around) as running:
-        with moves_refused(around.folder, "OLD.number = 1 AND NEW.status = 'pushing'"):
+        async with moves_refused(around.folder, "OLD.number = 1 AND NEW.status = 'pushing'"):
             first = (await running.upload(a_chart("1.27.1"), "1.0.1")).json()["deploymentId"]
             second = (await running.upload(a_chart("1.27.2"), "1.0.2")).json()["deploymentId"]
             await looked_again(around, 6)
@@ -96,12 +97,13 @@ async def test_a_record_that_can_not_be_read_does_not_end_the_runner(around: Sur
     async with a_store(around.folder) as store:
         old = a_deployment()
         await store.accept(old, b"no chart", status_news(old, NOON))
-    execute(around.folder, "UPDATE deployments SET targets = replace(targets, 'flux', 'unknown')")
+    await execute(around.folder, "UPDATE deployments SET targets = replace(targets, 'flux', 'unknown')")
     with capture_logs() as logs:
         async with gateway(around) as running:
             await logged(logs, "going on later")
-            assert "'unknown' is not a valid Tracker" in logs[0]["why"]
+            [why] = {line["why"] for line in logs if line["event"] == "going on later"}
+            assert "'unknown' is not a valid Tracker" in why
             accepted = (await running.upload(a_chart())).json()["deploymentId"]
-            execute(around.folder, "UPDATE deployments SET targets = replace(targets, 'unknown', 'flux')")
+            await execute(around.folder, "UPDATE deployments SET targets = replace(targets, 'unknown', 'flux')")
             assert (await ended(running, accepted))[0] == "deployed"
             assert (await ended(running, old.id))[0] == "failed"

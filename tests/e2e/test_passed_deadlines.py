@@ -18,12 +18,12 @@ async def left_at(around: Surroundings, status: str) -> str:
     """The id of a deployment that a gateway could not carry on from ``status``, long ago."""
     async with a_store(around.folder):
         pass
-    with moves_refused(around.folder, f"OLD.status = '{status}' AND NEW.status <> OLD.status"):
+    async with moves_refused(around.folder, f"OLD.status = '{status}' AND NEW.status <> OLD.status"):
         async with asyncio.timeout(_PATIENCE), gateway(around) as running:
             deployment_id: str = (await running.upload(CHART)).json()["deploymentId"]
             while (await running.record(deployment_id))["status"] != status:
                 pass
-        execute(around.folder, LONG_AGO)
+        await execute(around.folder, LONG_AGO)
     return deployment_id
 
 

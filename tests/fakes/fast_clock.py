@@ -17,5 +17,8 @@ class FastClock:
         passed = (SystemClock().now() - self._start).total_seconds()
         return self._start + timedelta(seconds=passed * self._factor)
 
+    def monotonic(self) -> float:
+        return SystemClock().monotonic() * self._factor
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds) / self._factor)

@@ -10,6 +10,7 @@ from pathlib import Path
 from dag_gateway.charts import Limits
 from dag_gateway.clusters import Clusters
 from dag_gateway.clusters.follower import Contains
+from dag_gateway.deployments.feed import Feed
 from dag_gateway.deployments.signals import Signals
 from dag_gateway.deployments.tools import Tools
 from dag_gateway.helm import Helm
@@ -73,8 +74,16 @@ async def opened(
 ) -> AsyncIterator[tuple[Tools, SlowCluster, ForgetfulStore]]:
     async with Database(f"sqlite:///{folder}/gateway.db") as database:
         await upgrade(database)
-        clusters, store, iac = SlowCluster(first or {}), ForgetfulStore(database), Iac({}, folder, CLOCK)
-        yield Tools(store, Helm(), iac, clusters, CLOCK, Signals(), Limits(1, 1, 1), {}), clusters, store
+        clusters, store = SlowCluster(first or {}), ForgetfulStore(database)
+        yield following(store, clusters, Iac({}, folder, CLOCK)), clusters, store
+
+
+def following(store: DeploymentStore, clusters: Clusters, iac: Iac) -> Tools:
+    """Tools for what comes behind the validation."""
+    signals = Signals()
+    feed = Feed(store, signals, heartbeat=60.0)
+    limits = Limits(unpacked=10**6, file=10**6, entries=100)
+    return Tools(store, Helm(), iac, clusters, CLOCK, signals, feed, limits, {})
 
 
 async def monitored(
@@ -85,16 +94,20 @@ async def monitored(
     commit: str = "c1",
     *,
     timeout: float = 3600.0,
-    accepted_at: datetime = NOW,
+    accepted_at: datetime | None = None,
     others: tuple[Target, ...] = (),
 ) -> Deployment:
-    """A deployment that was pushed, and is recorded as followed at ``web`` and at the ``others``."""
+    """A deployment that was pushed, and is recorded as followed at ``web`` and at the ``others``.
+
+    ``accepted_at`` is None for now, by the clock that all these share.
+    """
     targets = fresh_targets(replace(target, timeout=timeout) for target in (TARGET, *others))
+    accepted_at = accepted_at or CLOCK.now()
     fresh = a_deployment(id=id_, number=0, chart_digest=digest, accepted_at=accepted_at, targets=targets)
     fresh = replace(fresh, identity=replace(fresh.identity, job_id=id_))
     old = await store.accept(fresh, b"", status_news(fresh, NOW))
     for status in TO_MONITORING:
         new = old.after(status, "on its way", commit=commit, chart_version=version)
-        await store.record(old, new, status_news(new, NOW))
+        await store.record(old, new, status_news(new, NOW), lease=0)
         old = new
     return old

@@ -47,7 +47,8 @@ class GatewayProcess:
 
     async def start(self, until: str = "listening") -> None:
         """``until``: what it logs when it has come far enough to return."""
-        settings = self._around.config | {"server": {"host": "127.0.0.1", "port": self._port, "drain": self.drain}}
+        here = {"host": "127.0.0.1", "port": self._port, "drain": self.drain}
+        settings = self._around.config | {"server": self._around.config.get("server", {}) | here}
         self._config.write_text(yaml.safe_dump(settings))
         command = [sys.executable, "-m", "dag_gateway.cli", "serve", "--config", str(self._config)]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)}
@@ -95,9 +96,12 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def gateway_process(around: Surroundings) -> AsyncIterator[tuple[GatewayProcess, World]]:
+async def gateway_process(
+    around: Surroundings, drain: str = GatewayProcess.drain
+) -> AsyncIterator[tuple[GatewayProcess, World]]:
     """A running process and a client for it; whatever runs at the end is killed."""
     process = GatewayProcess(around)
+    process.drain = drain
     await process.start()
     async with httpx.AsyncClient(base_url=process.url, timeout=60, trust_env=False) as http:
         try:

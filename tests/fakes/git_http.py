@@ -42,14 +42,15 @@ class Fault:
 
 @dataclass
 class GitServer:
-    """``faults`` are used up one by one, each by the next request to its service; ``requests`` and
-    ``authorizations`` list what came, over so many ``connections``."""
+    """``faults`` are used up one by one, each by the next request to its service, and ``always`` says what goes wrong
+    with all others; ``requests`` and ``authorizations`` list what came, over so many ``connections``."""
 
     root: Path
     username: str | None = None
     password: str | None = None
     token: str | None = None
     faults: list[Fault] = field(default_factory=list)
+    always: Callable[[str], Fault] = Fault
     requests: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
     connections: int = 0
@@ -68,7 +69,7 @@ class GitServer:
             if fault.service == service:
                 self.faults.remove(fault)
                 return fault
-        return Fault(service)
+        return self.always(service)
 
     def lets_in(self, authorization: str | None) -> bool:
         if self.token is not None:

@@ -17,6 +17,9 @@ class SkippingClock:
     def now(self) -> datetime:
         return self.start + timedelta(seconds=sum(self.slept))
 
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
     async def sleep(self, seconds: float) -> None:
         if self.on_sleep:
             self.on_sleep()

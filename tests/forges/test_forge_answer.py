@@ -56,4 +56,25 @@ def test_an_unreadable_body_decides_nothing_and_is_not_quoted(body: bytes) -> No
 
 
 def test_a_body_does_not_print() -> None:
-    assert repr(Answer(200, b"secret")) == "Answer(status=200, retry_after='')"
+    assert repr(Answer(200, b"secret")) == "Answer(status=200, retry_after='', cache_control='')"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_failure"),
+    [
+        (200, b'{"id": 1}', False),
+        (200, b" \r\n[]", False),
+        (200, b"", True),
+        (200, b"<html>", True),
+        (200, b"null", True),
+        (500, b"{}", True),
+        (503, b"", True),
+        (401, b"", False),
+        (403, b"<html>", False),
+        (404, b"", False),
+        (429, b"", False),
+        (302, b"", False),
+    ],
+)
+def test_only_a_broken_answer_is_a_failure_of_the_forge(status: int, body: bytes, is_failure: bool) -> None:
+    assert Answer(status, body).is_failure is is_failure

@@ -5,23 +5,15 @@ from typing import Any
 
 import pytest
 
-from dag_gateway.config import AppSettings
 from dag_gateway.errors import Invalid, Unverified
 from dag_gateway.forges.answer import Answer, ForgeUnavailable
-from dag_gateway.forges.claims import check_form, gitlab_identity, gitlab_protected
+from dag_gateway.forges.claims_job import job_proof, ref_protected
+from dag_gateway.forges.proof import Proof, check_form
 from dag_gateway.model.identity import JobIdentity, RefKind, UnverifiedJob
-from tests.fakes.forge_config import one_app_config
 
 URL = "https://gitlab.example.com/shop/web"
 SHA = "ce1a5" + "0" * 35
 JOB = UnverifiedJob(URL, "7", "glcbt-64_secret")
-
-
-def app(repo_url: str = URL, project_id: str | None = None) -> AppSettings:
-    forge = {"kind": "gitlab", "url": "https://gitlab.example.com"}
-    environments = {"production": {"branch": "main"}}
-    config = one_app_config(forge, repo_url=repo_url, project_id=project_id, environments=environments)
-    return config.apps["web"]
 
 
 def told(**changed: Any) -> dict[str, Any]:
@@ -43,8 +35,12 @@ def told(**changed: Any) -> dict[str, Any]:
     return body
 
 
-def identity_of(body: object, *, settings: AppSettings | None = None, job: UnverifiedJob = JOB) -> JobIdentity:
-    return gitlab_identity(Answer(200, json.dumps(body).encode()), "forge", job, settings or app())
+def proof_of(body: object, job: UnverifiedJob = JOB) -> Proof:
+    return job_proof(Answer(200, json.dumps(body).encode()), "forge", job)
+
+
+def identity_of(body: object) -> JobIdentity:
+    return proof_of(body).identity
 
 
 def test_all_that_gitlab_says_is_taken_over() -> None:
@@ -59,6 +55,12 @@ def test_all_that_gitlab_says_is_taken_over() -> None:
         actor="ada",
         event="push",
     )
+
+
+def test_the_project_has_its_id_and_its_address() -> None:
+    proof = proof_of(told())
+    assert (proof.project_id, proof.repo_url) == ("12", URL)
+    assert (proof.ci_environment, proof.workflow, proof.use) == (None, None, None)
 
 
 def test_a_tag_is_not_a_branch() -> None:
@@ -95,43 +97,20 @@ def test_a_job_that_breaks_a_rule_is_refused(changed: dict[str, Any], rule: str)
 
 
 @pytest.mark.parametrize(
-    "web_url",
+    ("web_url", "repo_url"),
     [
-        "https://gitlab.example.com/mallory/web/-/jobs/7",
-        "https://gitlab.example.com/shop/web/-/jobs/70",
-        "https://gitlab.example.com/shop/web/-/jobs/7/-/jobs/7",
-        "https://gitlab.example.com/shop/web-2/-/jobs/7",
-        "https://gitlab.example.com/Shop/web/-/jobs/7",
-        "https://other.example.com/shop/web/-/jobs/7",
-        "http://gitlab.example.com/shop/web/-/jobs/7",
-        "https://gitlab.example.com:444/shop/web/-/jobs/7",
-        "https://gitlab.example.com/shop/web",
-        "https://gitlab.example.com/-/jobs/7",
-        "https://[::1/shop/web/-/jobs/7",
+        ("https://gitlab.example.com/shop/web-2/-/jobs/7", "https://gitlab.example.com/shop/web-2"),
+        ("https://gitlab.example.com/Shop/web/-/jobs/7", "https://gitlab.example.com/Shop/web"),
+        ("https://GitLab.example.com:444/shop/web/-/jobs/7", "https://gitlab.example.com:444/shop/web"),
+        ("https://gitlab.example.com/shop/web/-/jobs/70", ""),
+        ("https://gitlab.example.com/shop/web/-/jobs/7/-/jobs/7", ""),
+        ("https://gitlab.example.com/shop/web", ""),
+        ("https://gitlab.example.com/-/jobs/7", ""),
+        ("https://[::1/shop/web/-/jobs/7", ""),
     ],
 )
-def test_without_a_project_id_the_address_of_the_job_must_be_that_of_the_app(web_url: str) -> None:
-    rule = r"^job 7 \(http.*\) does not run in https://gitlab.example.com/shop/web; if the project was renamed, the app"
-    with pytest.raises(Unverified, match=rule):
-        identity_of(told(web_url=web_url))
-
-
-def test_with_a_project_id_a_renamed_project_is_still_the_same() -> None:
-    moved = told(web_url="https://gitlab.example.com/store/front/-/jobs/7")
-    assert identity_of(moved, settings=app(project_id="12")).project == "12"
-
-
-def test_with_a_project_id_another_project_at_the_same_address_is_refused() -> None:
-    rule = "^job 7 does not run in project 13, which https://gitlab.example.com/shop/web is$"
-    with pytest.raises(Unverified, match=rule):
-        identity_of(told(), settings=app(project_id="13"))
-
-
-def test_an_app_with_an_ssh_address_needs_a_project_id() -> None:
-    ssh = "ssh://git@gitlab.example.com/shop/web.git"
-    assert identity_of(told(), settings=app(ssh, project_id="12")).project == "12"
-    with pytest.raises(Unverified, match=r"does not run in ssh://gitlab.example.com/shop/web; .* or its project_id$"):
-        identity_of(told(), settings=app(ssh))
+def test_the_address_of_the_project_is_read_from_that_of_the_job(web_url: str, repo_url: str) -> None:
+    assert proof_of(told(web_url=web_url)).repo_url == repo_url
 
 
 @pytest.mark.parametrize(
@@ -144,7 +123,7 @@ def test_an_app_with_an_ssh_address_needs_a_project_id() -> None:
 )
 def test_a_refusal_of_gitlab_is_passed_on(status: int, rule: str) -> None:
     with pytest.raises(Unverified, match=rule):
-        gitlab_identity(Answer(status, b'{"message":"no"}'), "forge", JOB, app())
+        job_proof(Answer(status, b'{"message":"no"}'), "forge", JOB)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +174,7 @@ def test_a_well_formed_job_may_be_asked_for(job_id: str, token: str) -> None:
 
 def protected(body: object, ref: str = "main", status: int = 200) -> bool:
     identity = JobIdentity("forge", "12", ref, RefKind.BRANCH, "7")
-    return gitlab_protected(Answer(status, json.dumps(body).encode()), "forge", identity)
+    return ref_protected(Answer(status, json.dumps(body).encode()), "forge", identity)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from dag_gateway.config import StaticSettings
 from dag_gateway.errors import Unverified
-from dag_gateway.forges.static import StaticForge
+from dag_gateway.forges.static import StaticTokens
 from dag_gateway.model.identity import JobIdentity, RefKind, UnverifiedJob
 from tests.fakes.forge_config import one_app_config
 
@@ -21,8 +21,10 @@ def entry(token: str, branch: str = "main", repo_url: str = URL) -> dict[str, st
 async def verified(token: str, *tokens: dict[str, str]) -> JobIdentity:
     settings: dict[str, Any] = {"kind": "static", "tokens": tokens}
     app = one_app_config(settings, repo_url=URL, environments={"production": {"branch": "main"}}).apps["web"]
-    forge = StaticForge("local", StaticSettings.model_validate(settings))
-    return await forge.verify(UnverifiedJob(URL, "build 5", token), app)
+    forge = StaticTokens("local", StaticSettings.model_validate(settings))
+    proof = await forge.verify(UnverifiedJob(URL, "build 5", token), app)
+    assert (proof.repo_url, proof.project_id) == (URL, None)
+    return proof.identity
 
 
 async def test_the_token_says_which_branch_it_is() -> None:

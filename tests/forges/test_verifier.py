@@ -10,11 +10,12 @@ import pytest_asyncio
 from dag_gateway.errors import Invalid, Unverified
 from dag_gateway.forges.answer import ForgeUnavailable
 from dag_gateway.forges.environments import AmbiguousEnvironment, EnvironmentNotFound
-from dag_gateway.forges.verify import AppNotFound, RefNotProtected, Verified, Verifier
+from dag_gateway.forges.verify import AppNotFound, RefNotProtected, Verified
 from dag_gateway.model.identity import RefKind, UnverifiedJob
 from dag_gateway.simulator.gitlab import Fault, SimulatedGitlab, simulated_gitlab
 from dag_gateway.simulator.gitlab_entities import SimulatedJob
 from tests.fakes.forge_config import one_app_config
+from tests.fakes.pins import a_verifier
 
 Environments = Mapping[str, Mapping[str, Any]]
 MAIN: Environments = {"production": {"branch": "main"}}
@@ -54,7 +55,7 @@ async def verified(
     forge = {"kind": "gitlab", "url": gitlab.url, "timeout": timeout}
     app_url = f"{gitlab.url}/shop/web"
     config = one_app_config(forge, repo_url=app_url, environments=environments, project_id=project_id)
-    async with Verifier(config) as verifier:
+    async with a_verifier(config) as verifier:
         request = UnverifiedJob(repo_url or job.project_url, str(job.id), token or job.token)
         return await verifier.verify(request, environment)
 
@@ -91,14 +92,14 @@ async def test_a_renamed_project_is_known_by_its_id(gitlab: SimulatedGitlab) -> 
     old_url = f"{gitlab.url}/shop/web"
     answer = await verified(gitlab, job, repo_url=old_url, project_id=str(number))
     assert answer.identity.project == str(number)
-    with pytest.raises(Unverified, match=r"does not run in http.*/shop/web; if the project was renamed, the app needs"):
+    with pytest.raises(Unverified, match=r"shop/front, not in http.*/shop/web; if the project was renamed, the app"):
         await verified(gitlab, job, repo_url=old_url)
 
 
 async def test_a_job_of_another_project_is_refused(gitlab: SimulatedGitlab) -> None:
     gitlab.add_project("mallory/web", branches={"main": True})
     job = gitlab.add_job("mallory/web", ref="main")
-    with pytest.raises(Unverified, match=r"\(http.*/mallory/web/-/jobs/1001\) does not run in http.*/shop/web"):
+    with pytest.raises(Unverified, match=r"^the job runs in http.*/mallory/web, not in http.*/shop/web; if the"):
         await verified(gitlab, job, repo_url=f"{gitlab.url}/shop/web")
 
 
@@ -236,7 +237,7 @@ def static_forge(token: str) -> dict[str, Any]:
 async def statically_verified(protected: bool | None) -> Verified:
     environments = {"production": {"branch": "main", "protected": protected}}
     config = one_app_config(static_forge("token"), repo_url="https://git.example.com/a/b", environments=environments)
-    async with Verifier(config) as verifier:
+    async with a_verifier(config) as verifier:
         return await verifier.verify(UnverifiedJob("https://git.example.com/a/b", "1", "token"), None)
 
 

@@ -30,12 +30,25 @@ def crossing(error: Exception, url: str = "/srv/git/iac.git") -> GatewayError:
         (GitProtocolError("the remote end hung up"), "the remote end hung up"),
         (AssertionError(), "AssertionError"),
         (ValueError("/srv/git/iac.git/objects is odd, s3cret"), r"\(path\) is odd, \*\*\*"),
-        (OSError(28, "No space left on device"), r"\[Errno 28\] No space left on device"),
+        (OSError(5, "Input/output error"), r"\[Errno 5\] Input/output error"),
     ],
 )
 def test_what_breaks_off_is_temporary_and_told_without_paths_and_secrets(error: Exception, text: str) -> None:
     translated = crossing(error, "https://git.example.com/iac.git")
     with pytest.raises(RemoteUnavailable, match=f"^the IaC repository 'iac' does not answer: {text}$"):
+        raise translated
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [("https://git.example.com/iac.git", "data_dir"), ("/srv/git/iac.git", "data_dir or the repository itself")],
+)
+def test_a_disk_that_takes_nothing_is_temporary_and_named(url: str, where: str) -> None:
+    translated = crossing(OSError(28, "No space left on device"), url)
+    text = (
+        rf"^nothing can be written for the IaC repository 'iac': No space left on device \({where}\); it goes on once"
+    )
+    with pytest.raises(RemoteUnavailable, match=text):
         raise translated
 
 

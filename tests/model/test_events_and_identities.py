@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dag_gateway.model.deployment import Status
-from dag_gateway.model.event import sse, status_news, target_news
+from dag_gateway.model.event import EventKind, News, sse, status_news, target_news
 from dag_gateway.model.identity import UnverifiedJob, normal_repo_url
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import TargetState
@@ -40,6 +40,12 @@ def test_an_event_is_one_line_of_json_whatever_the_message() -> None:
     assert data == "event: status"
     assert frame.endswith(b"\n\n")
     assert json.loads(frame.decode().split("data: ", 1)[1])["message"] == "line\nbreak\r\u2028 ünïcode"
+
+
+def test_what_utf_8_does_not_have_is_replaced_on_the_wire() -> None:
+    assert sse(News(EventKind.STATUS, NOON, {"message": "half a \ud800 character"})) == (
+        b'event: status\ndata: {"message":"half a ? character"}\n\n'
+    )
 
 
 def test_an_event_without_a_number_has_no_id() -> None:

@@ -1,11 +1,13 @@
 """Limits hold while the body is read, and say which setting they are."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from dag_gateway.charts import pack
+from tests.fakes.door import ask, door_config, form, job_fields, open_door, upload
 from tests.fakes.world import World, chart_files, gateway, surroundings
 
 
@@ -57,3 +59,11 @@ async def test_json_bodies_have_a_limit(small: World) -> None:
 async def test_what_is_within_the_limits_is_accepted_with_a_link(small: World) -> None:
     answer = (await small.upload(pack("web", chart_files()))).json()
     assert answer["url"] == f"https://dag.example.com/api/deployments/{answer['deploymentId']}"
+
+
+async def test_small_uploads_do_not_wait_for_the_large_ones_that_are_stored(tmp_path: Path) -> None:
+    async with open_door(door_config(tmp_path)) as door, AsyncExitStack() as large_ones:
+        while not door.doors.storing.locked():
+            await large_ones.enter_async_context(door.doors.storing)
+        answer = await ask(door.url, upload(form(job_fields(), pack("web", chart_files()))))
+    assert (answer.status, "deploymentId" in answer.json()) == (200, True)

@@ -1,4 +1,4 @@
-"""Which replica carries a deployment, and which replicas are alive."""
+"""Which replica carries a deployment, and which replicas are alive; what goes with a deployment is found by it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,3 +23,4 @@ def upgrade() -> None:
             sa.Column("replica", sa.String(length=36), nullable=True, comment="who carries it; NULL: nobody")
         )
     op.create_index(op.f("ix_deployments_replica"), "deployments", ["replica"], unique=False)
+    op.create_index(op.f("ix_idempotency_keys_deployment"), "idempotency_keys", ["deployment"], unique=False)

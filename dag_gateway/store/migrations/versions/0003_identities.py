@@ -13,10 +13,20 @@ def upgrade() -> None:
         sa.Column("issuer", sa.String(length=255), nullable=False),
         sa.Column("token_id", sa.String(length=64), nullable=False, comment="SHA-256 (hex) of the claim jti"),
         sa.Column("purpose", sa.String(length=64), nullable=False, comment="SHA-256 (hex) over what it was used for"),
+        sa.Column(
+            "deployment",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=True,
+            comment="NULL: pruned since",
+        ),
         sa.Column("until", sa.BigInteger(), nullable=False, comment="Unix time in s; kept until then"),
+        sa.ForeignKeyConstraint(
+            ["deployment"], ["deployments.number"], name=op.f("fk_token_uses_deployment"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("issuer", "token_id", name=op.f("pk_token_uses")),
     )
     op.create_index(op.f("ix_token_uses_until"), "token_uses", ["until"], unique=False)
+    op.create_index(op.f("ix_token_uses_deployment"), "token_uses", ["deployment"], unique=False)
     op.create_table(
         "project_pins",
         sa.Column("app", sa.String(length=255), nullable=False),

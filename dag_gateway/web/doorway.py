@@ -1,0 +1,76 @@
+"""What every request passes first: its client gets an address, suspects wait, and its head is checked."""
+
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dag_gateway.config import ServerSettings
+from dag_gateway.errors import GatewayError
+
+from .client_address import address_behind
+from .errors import error_answer
+from .head import check_head, values_of
+from .suspects import Suspects
+
+# Whoever watches over the process hears from it at once, also from where an attack comes from.
+_PROBES = ("/livez", "/readyz", "/health", "/api/v1/health")
+
+
+class DoorwayMiddleware:
+    """Puts the address behind trusted proxies in place of the peer's, for everybody further in."""
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings, suspects: Suspects) -> None:
+        self._app = app
+        self._settings = settings
+        self._suspects = suspects
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["client"] = client = self._client(scope)
+        address = client[0] if client else ""
+        async with AsyncExitStack() as place:
+            send = self._answering(address, place, send)
+            try:
+                await place.enter_async_context(self._turn(address, scope["path"]))
+                check_head(_url(scope), scope["headers"], self._settings.limits)
+                await self._app(scope, receive, send)
+            except GatewayError as error:
+                # The body is not read, so nothing more can be understood on this connection.
+                answer = error_answer(error, {"Connection": "close"})
+                await answer(scope, receive, send)
+
+    def _client(self, scope: Scope) -> tuple[str, int] | None:
+        peer: tuple[str, int] | None = scope["client"]
+        if peer is None:
+            return None
+        named = values_of(b"x-forwarded-for", scope["headers"])
+        return address_behind(peer[0], named, self._settings.trusted_proxies), peer[1]
+
+    def _turn(self, address: str, path: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if path in _PROBES else self._suspects.turn(address)
+
+    def _answering(self, address: str, place: AsyncExitStack, send: Send) -> Send:
+        """``send``, which counts refusals and gives the place back: an event stream may go on for hours."""
+
+        async def answering(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if _is_refusal(message["status"]):
+                    self._suspects.count(address)
+                await place.aclose()
+            await send(message)
+
+        return answering
+
+
+def _is_refusal(status: int) -> bool:
+    """To be told to come again later is none."""
+    return 400 <= status < 500 and status != HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _url(scope: Scope) -> bytes:
+    path: bytes = scope["raw_path"]
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
