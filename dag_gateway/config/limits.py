@@ -19,7 +19,7 @@ class LimitSettings(Settings):
     """Files and folders of a chart together."""
     uploads: int = Field(default=128, gt=0)
     """Uploads that are taken in at the same time. Each may hold 1 MiB of memory and ``upload`` of the disk."""
-    uploads_per_address: int = Field(default=64, gt=0)
+    uploads_per_address: int = Field(default=32, gt=0)
     """Those of one client address: no client takes all places with uploads that never end."""
     upload_wait: Seconds = 15.0
     """How long an upload, or a request of a suspect, waits for its turn before it is sent away."""

@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from http import HTTPStatus
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dag_gateway.config import ServerSettings
@@ -12,6 +13,8 @@ from .client_address import address_behind
 from .errors import error_answer
 from .head import check_head, values_of
 from .suspects import Suspects
+
+log = structlog.get_logger(__name__)
 
 # Whoever watches over the process hears from it at once, also from where an attack comes from.
 _PROBES = ("/livez", "/readyz", "/health", "/api/v1/health")
@@ -24,6 +27,7 @@ class DoorwayMiddleware:
         self._app = app
         self._settings = settings
         self._suspects = suspects
+        self._unknown_proxy_told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +51,19 @@ class DoorwayMiddleware:
         if peer is None:
             return None
         named = values_of(b"x-forwarded-for", scope["headers"])
+        if named and not self._settings.trusted_proxies:
+            self._tell_of_a_proxy(peer[0])
         return address_behind(peer[0], named, self._settings.trusted_proxies), peer[1]
+
+    def _tell_of_a_proxy(self, peer: str) -> None:
+        """Once: whoever forgot it finds the line, and nobody can fill the log with it."""
+        if not self._unknown_proxy_told:
+            self._unknown_proxy_told = True
+            log.warning(
+                "X-Forwarded-For came from an address that is not trusted; if it is a proxy, name it in "
+                "server.trusted_proxies, or all its clients count as one",
+                peer=peer,
+            )
 
     def _turn(self, address: str, path: str) -> AbstractAsyncContextManager[None]:
         return nullcontext() if path in _PROBES else self._suspects.turn(address)

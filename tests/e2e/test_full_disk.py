@@ -1,7 +1,8 @@
 """Disks that are full or read-only: a clear error, nothing half-written, and recovery without a human."""
 
 import asyncio
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+import gc
+from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ pytestmark = [
 _PATIENCE = 60.0
 """Seconds; only a test that fails waits for so long."""
 _COPY = "the local copy of the IaC repository 'iac' can not be written"
+
+
+@pytest.fixture(autouse=True)
+def garbage() -> Iterator[None]:
+    """Collected here, where its warnings are expected, and not in the middle of another test."""
+    yield
+    gc.collect()
 
 
 @asynccontextmanager

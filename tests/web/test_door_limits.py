@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from dag_gateway.charts import pack
 from tests.fakes.door import Door, ask, connected, door_config, form, job_fields, open_door, upload
@@ -203,6 +204,16 @@ async def test_an_address_is_believed_from_the_proxy_only(door: Door) -> None:
     for number in range(5):
         assert (await ask(door.url, named(f"198.51.100.{number}", "guess"), "127.0.0.51")).status == 401
     assert (await ask(door.url, named("198.51.100.99", "guess"), "127.0.0.51")).status == 429
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_proxy_that_is_not_trusted_is_told_of_once(narrow: Door) -> None:
+    request = b"GET /livez HTTP/1.1\r\nHost: dag\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n"
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert (await ask(narrow.url, request, "127.0.0.61")).status == 200
+    (told,) = [line for line in logs if "server.trusted_proxies" in line["event"]]
+    assert told["peer"] == "127.0.0.61"
 
 
 @pytest.mark.asyncio(loop_scope="function")
