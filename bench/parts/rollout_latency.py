@@ -14,7 +14,10 @@ from .rollout_cluster import Stamp
 from .rollout_gateway import Scene, scene
 from .rollout_streams import watching
 
-TARGETS, RATE, ROUNDS, WOKEN = 200, 100.0, 14, 20
+TARGETS, RATE, ROUNDS, WOKEN = 200, 50.0, 14, 20
+"""``RATE`` is in changes a second: 200 rollouts that take a minute each, with 14 changes, make 47."""
+_ENDS = 10.0
+"""A second. Each is judged on fresh lists of everything that it hangs on; 200 in a minute would be three."""
 _QUIET = 2.0
 """Seconds after which everything is told: a target speaks at most once a second."""
 _EVEN = "evenly"
@@ -45,7 +48,7 @@ async def measure(folder: Path) -> dict[str, Latencies]:
         even = await _settled(running.cluster.ask("load", rounds=ROUNDS, rate=RATE))
         burst = await _settled(running.cluster.ask("burst"))
         fetched = await _settled(running.cluster.ask("fetch", commit=running.place.commit(), changes=WOKEN))
-        even += await running.cluster.ask("end", rate=RATE)
+        even += await running.cluster.ask("end", rate=_ENDS)
         await asyncio.gather(*(stream.told('"deployed"') for stream in running.streams))
         found = {f"{_EVEN}: {kind}": _of(even, kind) for kind in ("HelmRelease", "Pod", "end")}
         found |= {_EVEN: even, f"{TARGETS} at once": burst, f"{WOKEN} behind a fetch that wakes all": fetched}
@@ -54,7 +57,8 @@ async def measure(folder: Path) -> dict[str, Latencies]:
 
 def report(console: Console, found: Mapping[str, Latencies]) -> list[Target]:
     """Print the table and return the targets."""
-    title = f"{TARGETS} deployments followed: from the change in the cluster to the event at the client, {RATE:g}/s"
+    rates = f"{RATE:g}/s, ends {_ENDS:g}/s"
+    title = f"{TARGETS} deployments followed: from the change in the cluster to the event at the client, {rates}"
     columns = ("", "changes", "p50 ms", "p99 ms", "max ms", "watch p50 ms", "watch p99 ms", "lost")
     print_table(console, title, columns, [_row(name, latencies) for name, latencies in found.items()])
     even = found[_EVEN]

@@ -8,9 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dag_gateway.config import ServerSettings
 from dag_gateway.errors import GatewayError
+from dag_gateway.model.audit import AuditEntry
 
 from .client_address import address_behind
-from .errors import error_answer
+from .doors import Doors
+from .errors import error_answer, status_of
 from .head import check_head, values_of
 from .suspects import Suspects
 
@@ -42,6 +44,7 @@ class DoorwayMiddleware:
                 check_head(_url(scope), scope["headers"], self._settings.limits)
                 await self._app(scope, receive, send)
             except GatewayError as error:
+                _tell_audit(scope, address, error)
                 # The body is not read, so nothing more can be understood on this connection.
                 answer = error_answer(error, {"Connection": "close"})
                 await answer(scope, receive, send)
@@ -79,6 +82,14 @@ class DoorwayMiddleware:
             await send(message)
 
         return answering
+
+
+def _tell_audit(scope: Scope, address: str, error: GatewayError) -> None:
+    """Nothing of the request is known but its head, which may be the very thing that is wrong."""
+    found = getattr(scope["app"].state, "doors", None)
+    if isinstance(found, Doors) and status_of(error) < HTTPStatus.INTERNAL_SERVER_ERROR:
+        audit, message = found.audit, {"message": error.message}
+        audit.tell(AuditEntry(audit.now(), "", address, "enter", error.code, scope["request_id"], message))
 
 
 def _is_refusal(status: int) -> bool:

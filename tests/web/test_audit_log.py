@@ -54,6 +54,14 @@ async def test_an_upload_is_told_with_who_what_and_from_where(running: World) ->
     assert (facts["ref"], facts["job"]) == ("main", str(job.id))
 
 
+async def test_what_is_refused_at_the_very_door_is_told(running: World) -> None:
+    answer = await running.http.get("/livez", params={"long": "x" * 9000})
+    row = await newest(running, action="enter")
+    assert (answer.status_code, row["outcome"], row["actor"]) == (414, answer.json()["code"], None)
+    assert (row["requestId"], row["address"]) == (answer.headers["x-request-id"], "127.0.0.1")
+    assert row["data"]["message"] == answer.json()["error"]
+
+
 async def test_the_same_upload_again_is_told_again_with_the_deployment_that_it_got(running: World) -> None:
     job = running.around.job()
     first = await running.upload(CHART, "1.2.4", job)
