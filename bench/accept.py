@@ -1,42 +1,38 @@
 """How long `POST /api/deploy` takes until the deployment is durable, beside the bare framework that stores the same.
 
-The peer is Starlette on uvicorn: it reads the same form and stores it in one SQLite transaction (WAL, FULL).
-It does nothing afterwards, so one gateway may carry a single deployment, which waits for its cluster, and another as
-many as it likes, as in real life. All of them and the forge, which answers at once over real HTTP, are processes of
-their own; the client is this one. CPU is what the server's process used for an upload, which a busy machine changes
-the least.
+The peer is Starlette on uvicorn: it reads the same form and stores it in one SQLite transaction (WAL, FULL). A second
+one reads the chart, too, which nobody can leave out who promises that it is one; so it shows what is left for proving
+who asks, keeping accounts and handing out the work. The peers do nothing afterwards, so the gateways carry a single
+deployment, which waits for its cluster, but for one that carries as many as it likes, as in real life. All of them,
+and the forge, which answers at once over real HTTP, are processes of their own; the client is this one. CPU is what
+the server's process used for an upload, which a busy machine changes the least.
 """
 
 import asyncio
 import itertools
 import os
 import platform
-import random
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.parts.instant_forge import instant_forge, token_of
-from dag_gateway.charts import pack
-from tests.fakes.door import connected, door_settings, form, upload
+from bench.parts.accept_side import AT_ONCE, Side
+from bench.parts.accept_uploads import by_id_token, by_job_token
+from bench.parts.figures import print_table
+from bench.parts.instant_forge import instant_forge
+from tests.fakes.door import door_settings
 from tests.fakes.gateway_process import GatewayProcess
-from tests.fakes.world import chart_files
+from tests.fakes.oidc_issuer import AUDIENCE, oidc_issuer
 
-ROUNDS, UPLOADS, AT_ONCE = 3, 200, 20
+ROUNDS, UPLOADS = 3, 200
 TARGET = 2.0
-# Characters of hexadecimal noise, which make a .tgz of 50 KiB.
-_NOISE = 88_000
-
-Figures = tuple[float, float, float, float]
+_MANY = 1000
 
 
 @dataclass
@@ -47,64 +43,11 @@ class Place:
     config: dict[str, Any]
 
 
-@dataclass
-class Side:
-    """One of those that are compared: seconds of each upload, and of each round uploads per second and CPU seconds."""
-
-    name: str
-    url: str
-    process: int
-    seconds: list[float] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    async def round(self, requests: Iterator[bytes]) -> None:
-        began, used = time.perf_counter(), cpu_seconds(self.process)
-        await asyncio.gather(*(self._one_after_the_other(requests) for _ in range(AT_ONCE)))
-        self.rates.append(UPLOADS / (time.perf_counter() - began))
-        self.cpu.append(cpu_seconds(self.process) - used)
-
-    async def _one_after_the_other(self, requests: Iterator[bytes]) -> None:
-        async with connected(self.url) as client:
-            for request in requests:
-                began = time.perf_counter()
-                await client.send(request)
-                answer = await client.answer()
-                self.seconds.append(time.perf_counter() - began)
-                if answer.status != 200:
-                    raise RuntimeError(f"{answer.status}: {answer.body!r}")
-
-    def warmed_up(self) -> None:
-        """Forget what was measured so far."""
-        del self.seconds[:], self.rates[:], self.cpu[:]
-
-    def figures(self) -> Figures:
-        """Median and 99th percentile in ms, CPU in ms, and uploads per second."""
-        p99 = statistics.quantiles(self.seconds, n=100)[-1]
-        cpu = statistics.median(self.cpu) / UPLOADS
-        return 1000 * statistics.median(self.seconds), 1000 * p99, 1000 * cpu, statistics.median(self.rates)
-
-
-def cpu_seconds(process: int) -> float:
-    """Of all threads of a process, in user and system mode (proc(5), /proc/pid/stat)."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def uploads(repository: str) -> Iterator[bytes]:
-    """Uploads of a chart of 50 KiB, each of its own job."""
-    noise = random.Random(5).randbytes(_NOISE // 2).hex()
-    chart = pack("web", chart_files() | {"files/data.txt": noise.encode()})
-    for number in itertools.count(1):
-        job = {"repoUrl": repository, "jobId": str(number), "jobToken": token_of(number)}
-        yield upload(form(job | {"version": f"1.0.{number}"}, chart))
-
-
 @asynccontextmanager
-async def gateway(name: str, folder: Path, repository: str, running: int) -> AsyncIterator[Side]:
-    """A gateway that asks the instant forge, and carries ``running`` deployments at once."""
+async def gateway(folder: Path, repository: str, running: int = 1, **forge: str) -> AsyncIterator[GatewayProcess]:
+    """A gateway that carries ``running`` deployments at once; ``forge`` are further settings of its GitLab."""
     settings = door_settings(folder)
-    settings["forges"] = {"local": {"kind": "gitlab", "url": repository.rsplit("/", 2)[0]}}
+    settings["forges"] = {"local": {"kind": "gitlab", "url": repository.rsplit("/", 2)[0], **forge}}
     settings["apps"]["web"]["repo_url"] = repository
     # The first deployment waits for its cluster and the others for the first, so only accepting them is measured.
     settings["clusters"]["prod"]["grace"] = "1h"
@@ -112,67 +55,90 @@ async def gateway(name: str, folder: Path, repository: str, running: int) -> Asy
     process = GatewayProcess(Place(folder, settings))
     await process.start()
     try:
-        if process.process is None:
-            raise RuntimeError("the gateway has no process")
-        yield Side(name, process.url, process.process.pid)
+        yield process
     finally:
         process.kill()
         await process.gone()
 
 
 @asynccontextmanager
-async def peer(folder: Path) -> AsyncIterator[Side]:
-    """The bare framework."""
-    command = [sys.executable, "-m", "bench.parts.accept_peer", str(folder / "peer.db")]
+async def peer(folder: Path, *options: str) -> AsyncIterator[tuple[str, int]]:
+    """The bare framework: its URL and its process."""
+    command = [sys.executable, "-m", "bench.parts.accept_peer", str(folder / "peer.db"), *options]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
         if process.stdout is None:
             raise RuntimeError("the peer can not tell where it listens")
-        url = (await process.stdout.readline()).decode().strip()
-        yield Side("bare framework, one SQLite transaction", url, process.pid)
+        yield (await process.stdout.readline()).decode().strip(), process.pid
     finally:
         process.kill()
         await process.wait()
 
 
-async def measure(folder: Path) -> tuple[Side, Side, Side]:
-    """The gateway's door, the gateway with what comes behind it, and the peer: round by round in turn."""
+def side(name: str, gateway: GatewayProcess, uploads: Iterator[bytes]) -> Side:
+    """A gateway among those that are compared."""
+    if gateway.process is None:
+        raise RuntimeError("the gateway has no process")
+    return Side(name, gateway.url, gateway.process.pid, uploads)
+
+
+@asynccontextmanager
+async def all_sides(folder: Path) -> AsyncIterator[Sequence[Side]]:
+    """The gateways, and last the two peers."""
     async with AsyncExitStack() as stack:
-        repository = await stack.enter_async_context(instant_forge())
-        door = await stack.enter_async_context(gateway("the gateway's door", folder / "door", repository, 1))
-        whole = await stack.enter_async_context(gateway("the whole gateway", folder / "whole", repository, 1000))
-        bare = await stack.enter_async_context(peer(folder / "bare"))
-        sides = (door, whole, bare)
-        requests = uploads(repository)
+        enter = stack.enter_async_context
+        repository, issuer = await enter(instant_forge()), await enter(oidc_issuer())
+        signed = f"{issuer.url}/shop/web"
+        asking = await enter(gateway(folder / "0", repository))
+        proving = await enter(gateway(folder / "1", signed, audience=AUDIENCE))
+        whole = await enter(gateway(folder / "2", repository, _MANY))
+        reading, bare = await enter(peer(folder / "3", "--read-chart")), await enter(peer(folder / "4"))
+        yield (
+            side("job tokens, which the forge is asked for", asking, by_job_token(repository)),
+            side("ID tokens", proving, by_id_token(signed, issuer)),
+            side("job tokens, and all are carried on", whole, by_job_token(repository)),
+            Side("bare framework that reads the chart, too", *reading, by_job_token(repository)),
+            Side("bare framework", *bare, by_job_token(repository)),
+        )
+
+
+async def measure(folder: Path) -> Sequence[Side]:
+    """Round by round in turn; the first does not count."""
+    async with all_sides(folder) as sides:
         for warmed_up in (False, *(True,) * ROUNDS):
-            for side in sides:
-                await side.round(itertools.islice(requests, UPLOADS))
+            for one in sides:
+                await one.round([*itertools.islice(one.uploads, UPLOADS)])
                 if not warmed_up:
-                    side.warmed_up()
+                    one.warmed_up()
     return sides
 
 
-def times(mine: Figures, least: Figures) -> list[str]:
-    """How often the least each figure is; the last one is a rate, so the other way round."""
-    *ratios, rate = (one / other for one, other in zip(mine, least, strict=True))
-    return [f"{ratio:.2f}" for ratio in (*ratios, 1 / rate)]
+def report(console: Console, sides: Sequence[Side]) -> None:
+    """The figures of each, and how often those of the bare framework they are."""
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    title = f"{ROUNDS} x {UPLOADS} uploads of 50 KiB, {AT_ONCE} at once; {machine}"
+    print_table(
+        console,
+        title,
+        ("", "p50 ms", "p99 ms", "CPU ms", "uploads/s"),
+        [(one.name, *one.figures().cells()) for one in sides],
+    )
+    *others, bare = sides
+    print_table(
+        console,
+        f"as often as the bare framework (target: at most {TARGET:g})",
+        ("", "p50", "p99", "CPU", "1 / uploads/s"),
+        [(one.name, *one.figures().times(bare.figures())) for one in others],
+    )
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("door", "whole", "bare"):
-            (folder / part).mkdir()
-        door, whole, bare = asyncio.run(measure(folder))
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    table = Table(title=f"{ROUNDS} x {UPLOADS} uploads of 50 KiB, {AT_ONCE} at once; {machine}")
-    for column in ("", "p50 ms", "p99 ms", "CPU ms", "uploads/s"):
-        table.add_column(column, justify="right" if column else "left")
-    for side in (door, whole, bare):
-        table.add_row(side.name, *(f"{figure:.1f}" for figure in side.figures()))
-    table.add_row(f"ratio of the door (target: at most {TARGET:g})", *times(door.figures(), bare.figures()))
-    table.add_row("ratio of the whole gateway", *times(whole.figures(), bare.figures()))
-    Console().print(table)
+        for number in range(5):
+            (folder / str(number)).mkdir()
+        sides = asyncio.run(measure(folder))
+    report(Console(), sides)
 
 
 if __name__ == "__main__":

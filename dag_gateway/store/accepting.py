@@ -110,7 +110,7 @@ async def _store(connection: AsyncConnection, accepted: Accepted) -> Mapping[str
 
 
 async def _insert(connection: AsyncConnection, offers: Sequence[Offer]) -> Mapping[str, int]:
-    new = insert(deployments).returning(deployments.c.id, deployments.c.number, sort_by_parameter_order=True)
+    new = insert(deployments).returning(deployments.c.id, deployments.c.number)
     rows = await connection.execute(new, [_columns(offer.deployment) for offer in offers])
     numbers: dict[str, int] = {row.id: row.number for row in rows}
     archives = [{"deployment": numbers[offer.deployment.id], "archive": offer.archive} for offer in offers]

@@ -75,6 +75,8 @@ def _clean_facts(data: Mapping[str, Fact]) -> dict[str, Fact]:
 
 def _clean(text: str, longest: int) -> str:
     """One printable line: PostgreSQL refuses NUL and lone surrogates, terminals obey control characters."""
+    if text.isprintable() and len(text) <= longest:
+        return text
     line = "".join(character if character.isprintable() else " " for character in text[: longest + 1])
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 

@@ -53,6 +53,7 @@ deployments = Table(
     Index(None, "app", "environment", "number"),
     Index(None, "status", "number"),
     Index(None, "replica"),
+    Index(None, "chart_digest", "version"),
     sqlite_autoincrement=True,
 )
 

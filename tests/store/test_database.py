@@ -32,7 +32,7 @@ async def test_replicas_that_start_at_the_same_time_upgrade_once(empty_url: str)
         await asyncio.gather(upgrade(one), upgrade(other), upgrade(one))
         async with one.read() as connection:
             versions = await connection.scalars(text("select version_num from alembic_version"))
-            assert versions.all() == ["0004"]
+            assert versions.all() == ["0005"]
 
 
 async def test_sqlite_writes_ahead_and_through_to_the_disk(tmp_path: Path) -> None:
