@@ -117,7 +117,7 @@ async def _monitored(store: DeploymentStore, number: int, commit: str) -> str:
     old = await store.accept(fresh, b"", status_news(fresh, now))
     for status in _TO_MONITORING:
         new = old.after(status, "on its way", commit=commit, chart_version=VERSION)
-        await store.record(old, new, status_news(new, now), lease=0)
+        await store.record(old, new, [status_news(new, now)], lease=0)
         old = new
     return old.id
 

@@ -109,12 +109,12 @@ class Channel:
             else:
                 return
 
-    def hear(self, changed: Deployment, event: Event) -> None:
+    def hear(self, changed: Deployment, events: Sequence[Event]) -> None:
         """What was just written here needs no reading, unless something before it is not known yet."""
-        if self._transcript is None or event.number > self._transcript.last + 1:
+        if self._transcript is None or events[0].number > self._transcript.last + 1:
             self._signals.wake(self.id)
-        elif event.number == self._transcript.last + 1:
-            self._take(self._transcript, changed, [event])
+        elif events[-1].number > self._transcript.last:
+            self._take(self._transcript, changed, events)
 
     def subscribe(self, transcript: Transcript, after: int | None) -> Subscription | None:
         """None when the deployment has ended and ``after`` was its last event."""

@@ -1,7 +1,7 @@
 """The event streams: rows are read once and encoded once per deployment, and every subscriber gets the same bytes."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Self
 
 import structlog
@@ -62,11 +62,11 @@ class Feed:
             channel.guests -= 1
             self._keep(channel)
 
-    def hear(self, changed: Deployment, event: Event) -> None:
-        """What this process has just written: ``event``, and the record that it left."""
+    def hear(self, changed: Deployment, events: Sequence[Event]) -> None:
+        """What this process has just written: ``events``, and the record that they left."""
         channel = self._channels.get(changed.id)
         if channel is not None:
-            channel.hear(changed, event)
+            channel.hear(changed, events)
 
     def _channel(self, deployment_id: str) -> Channel:
         channel = self._channels.get(deployment_id)

@@ -1,6 +1,6 @@
 """The one writer of a deployment under way: the record in memory is always the one in the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from dag_gateway.clock import Clock
@@ -61,10 +61,10 @@ class Journal:
         self.resumed = True
 
     async def move(self, moved: Deployment) -> None:
-        """Record a new status. Raises LostRace."""
-        before = self.deployment.status
+        """Record a new status, and what it means for the targets. Raises LostRace."""
+        before, now = self.deployment.status, self._clock.now()
         try:
-            await self._record(moved, status_news(moved, self._clock.now()))
+            await self._record(moved, [*_of_targets(self.deployment, moved, now), status_news(moved, now)])
         finally:
             # Also when the answer was lost: it may have been written, and nobody else here would hear of it.
             self._signals.wake(environment_key(moved.app, moved.environment))
@@ -75,15 +75,22 @@ class Journal:
         """Record what was seen at a target, if it changes anything. Raises LostRace."""
         changed = self.deployment.with_target(target_id, health)
         if changed != self.deployment:
-            await self._record(changed, target_news(changed.target(target_id), self._clock.now()))
+            await self._record(changed, [target_news(changed.target(target_id), self._clock.now())])
 
-    async def _record(self, changed: Deployment, news: News) -> None:
+    async def _record(self, changed: Deployment, news: Sequence[News]) -> None:
         self.check_lease()
         try:
-            event = await self._store.record(self.deployment, changed, news, self._lease)
+            events = await self._store.record(self.deployment, changed, news, self._lease)
         except BaseException:
             # It may have been written all the same, so whoever listens looks for itself.
             self._signals.wake(changed.id)
             raise
         self.deployment = changed
-        self._feed.hear(changed, event)
+        self._feed.hear(changed, events)
+
+
+def _of_targets(before: Deployment, moved: Deployment, now: datetime) -> Iterator[News]:
+    """What changed at targets, as far as it is shown."""
+    for old, new in zip(before.targets, moved.targets, strict=True):
+        if new.public_json() != old.public_json():
+            yield target_news(new, now)

@@ -63,8 +63,10 @@ class DeploymentStore:
         """
         return await self._counter.accept(Offer(deployment, archive, news, key, entry, shown))
 
-    async def record(self, old: Deployment, new: Deployment, news: News, lease: int) -> Event:
+    async def record(self, old: Deployment, new: Deployment, news: Sequence[News], lease: int) -> Sequence[Event]:
         """Write the move from ``old`` to ``new`` and tell it, in one transaction: compare-and-swap on status and lease.
+
+        ``news`` are at least one; the answer has an event for each.
 
         The chart goes once it was pushed or can not be any more. Raises LostRace when the status is not ``old``'s, or
         when the deployment was claimed by somebody else, which ``lease``, the number of one's own claim, shows.

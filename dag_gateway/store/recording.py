@@ -29,11 +29,11 @@ class LostRace(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """From ``old`` to ``new``, told by ``news``, written under the claim of number ``lease``."""
+    """From ``old`` to ``new``, told by ``news`` in their order, written under the claim of number ``lease``."""
 
     old: Deployment
     new: Deployment
-    news: News
+    news: Sequence[News]
     lease: int
 
 
@@ -46,7 +46,7 @@ class Standing:
     last_event: int
 
 
-Decisions = Sequence[Event | Exception]
+Decisions = Sequence[Sequence[Event] | Exception]
 
 
 class Recorder:
@@ -54,10 +54,12 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: Together[Move, Event] = Together(self._record, most=_MOST, for_all=(Interrupted, CommitUnknown))
+        self._together: Together[Move, Sequence[Event]] = Together(
+            self._record, most=_MOST, for_all=(Interrupted, CommitUnknown)
+        )
 
-    async def record(self, move: Move) -> Event:
-        """Raises LostRace."""
+    async def record(self, move: Move) -> Sequence[Event]:
+        """The events that its news became. Raises LostRace."""
         return await self._together.do(move)
 
     async def _record(self, moves: Sequence[Move]) -> Decisions:
@@ -83,17 +85,18 @@ class _Recording:
 
 
 def decide(moves: Sequence[Move], standings: Mapping[int, Standing]) -> Decisions:
-    """The event that each move becomes, in order, or LostRace where the deployment is not as the mover knows it."""
+    """The events that each move becomes, in order, or LostRace where the deployment is not as the mover knows it."""
     known = dict(standings)
-    decisions: list[Event | Exception] = []
+    decisions: list[Sequence[Event] | Exception] = []
     for move in moves:
         standing = known.get(move.old.number)
         if standing is None or (standing.status, standing.lease) != (move.old.status.value, move.lease):
             decisions.append(_lost(move, standing))
             continue
-        number = standing.last_event + 1
-        known[move.old.number] = replace(standing, status=move.new.status.value, last_event=number)
-        decisions.append(Event(number, storable_news(move.news)))
+        told = [Event(number, storable_news(news)) for number, news in enumerate(move.news, standing.last_event + 1)]
+        last = standing.last_event + len(told)
+        known[move.old.number] = replace(standing, status=move.new.status.value, last_event=last)
+        decisions.append(told)
     return decisions
 
 
@@ -128,7 +131,7 @@ async def _write(connection: AsyncConnection, moves: Sequence[Move], decisions: 
     if not rows:
         return
     # The last move of a deployment has everything that those before it brought.
-    last = {move.old.number: (move.new, event.number) for move, event in _won(moves, decisions)}
+    last = {move.old.number: (move.new, told[-1].number) for move, told in _won(moves, decisions)}
     await connection.execute(
         update(deployments).where(deployments.c.number == bindparam("of")),
         [moving_columns(new) | {"last_event": event, "of": number} for number, (new, event) in last.items()],
@@ -139,15 +142,16 @@ async def _write(connection: AsyncConnection, moves: Sequence[Move], decisions: 
         await connection.execute(delete(charts).where(charts.c.deployment.in_(gone)))
 
 
-def _won(moves: Sequence[Move], decisions: Decisions) -> Iterator[tuple[Move, Event]]:
+def _won(moves: Sequence[Move], decisions: Decisions) -> Iterator[tuple[Move, Sequence[Event]]]:
     for move, decision in zip(moves, decisions, strict=True):
-        if isinstance(decision, Event):
+        if not isinstance(decision, Exception):
             yield move, decision
 
 
 def _event_rows(moves: Sequence[Move], decisions: Decisions) -> Iterator[dict[str, object]]:
-    for move, event in _won(moves, decisions):
-        yield event_columns(move.old.number, event.number, event.news)
+    for move, told in _won(moves, decisions):
+        for event in told:
+            yield event_columns(move.old.number, event.number, event.news)
 
 
 def _leaves_the_chart(move: Move) -> bool:

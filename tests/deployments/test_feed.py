@@ -91,7 +91,11 @@ async def test_a_newcomer_hears_where_things_stand_and_then_the_rest(stage: Stag
             ("6", "monitoring"),
         ]
         await stage.fail()
-        assert [told(frame) async for frame in stream] == [("7", "failed")]
+        assert [told(frame) async for frame in stream] == [
+            ("7", "prod/shop/web failed"),
+            ("8", "prod/shop/web-2 failed"),
+            ("9", "failed"),
+        ]
 
 
 async def test_an_ended_deployment_tells_its_targets_and_its_end(stage: Stage) -> None:
@@ -99,7 +103,7 @@ async def test_an_ended_deployment_tells_its_targets_and_its_end(stage: Stage) -
     assert [told(frame) for frame in await stage.frames()] == [
         (None, "prod/shop/web failed"),
         (None, "prod/shop/web-2 failed"),
-        ("2", "failed"),
+        ("4", "failed"),
     ]
 
 
@@ -109,14 +113,16 @@ async def test_who_comes_back_gets_what_was_missed_and_nothing_twice(stage: Stag
     assert [told(frame) for frame in await stage.frames(after=1)] == [
         ("2", "validating"),
         ("3", "pushing"),
-        ("4", "failed"),
+        ("4", "prod/shop/web failed"),
+        ("5", "prod/shop/web-2 failed"),
+        ("6", "failed"),
     ]
-    assert [told(frame)[0] for frame in await stage.frames(after=0)] == ["1", "2", "3", "4"]
+    assert [told(frame)[0] for frame in await stage.frames(after=0)] == ["1", "2", "3", "4", "5", "6"]
 
 
 async def test_who_has_seen_the_end_is_told_to_stop_asking(stage: Stage) -> None:
     await stage.fail()
-    assert await stage.feed.stream(stage.id, 2) is None
+    assert await stage.feed.stream(stage.id, 4) is None
 
 
 async def test_an_id_from_the_future_starts_anew(stage: Stage) -> None:
@@ -135,7 +141,7 @@ async def test_all_subscribers_get_the_same_bytes_object(stage: Stage) -> None:
     await stage.fail()
     received = await asyncio.gather(*streams)
     assert len({tuple(map(id, frames)) for frames in received}) == 1
-    assert [told(frame)[0] for frame in received[0]] == ["1", "2", "3", "4"]
+    assert [told(frame)[0] for frame in received[0]] == ["1", "2", "3", "4", "5", "6"]
 
 
 async def test_a_client_that_goes_away_costs_only_its_own_stream(stage: Stage) -> None:
@@ -145,7 +151,8 @@ async def test_a_client_that_goes_away_costs_only_its_own_stream(stage: Stage) -
     stayer = asyncio.create_task(stage.frames(after=0))
     leaver.close()
     await stage.fail()
-    assert [told(frame)[1] for frame in await stayer] == ["pending", "failed"]
+    ends = ["prod/shop/web failed", "prod/shop/web-2 failed", "failed"]
+    assert [told(frame)[1] for frame in await stayer] == ["pending", *ends]
 
 
 async def test_silence_is_filled_with_heartbeats(store: DeploymentStore) -> None:
@@ -184,4 +191,4 @@ async def test_a_stream_stays_while_the_database_is_away_and_misses_nothing(stag
                     await asyncio.sleep(0.001)
         assert logs[0]["event"] == "events can not be read now; the streams wait"
         await stage.fail()
-        assert [told(frame) for frame in await _rest(stream)] == [("2", "failed")]
+        assert [told(frame)[0] for frame in await _rest(stream)] == ["2", "3", "4"]

@@ -52,11 +52,11 @@ class Witness(DeploymentStore):
         self.is_read.set()
         return await super().events(number, after)
 
-    async def record(self, old: Deployment, new: Deployment, news: News, lease: int) -> Event:
-        event = await super().record(old, new, news, lease)
+    async def record(self, old: Deployment, new: Deployment, news: Sequence[News], lease: int) -> Sequence[Event]:
+        events = await super().record(old, new, news, lease)
         if self.loses_answers:
             raise StoreUnavailable("the answer was lost")
-        return event
+        return events
 
 
 class Process:
@@ -105,7 +105,7 @@ async def test_what_others_have_written_before_is_read(process: Process) -> None
     hearing = asyncio.create_task(process.ids(1, 2))
     await process.store.is_read.wait()
     elsewhere = process.journal.deployment.after(Status.VALIDATING, "by another replica")
-    await process.store.record(process.journal.deployment, elsewhere, status_news(elsewhere, NOON), lease=0)
+    await process.store.record(process.journal.deployment, elsewhere, [status_news(elsewhere, NOON)], lease=0)
     await process.journal.reload()
     await process.move(Status.PUSHING)
     assert await hearing == ["id: 2", "id: 3"]

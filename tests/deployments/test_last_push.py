@@ -68,7 +68,7 @@ async def held(tmp_path: Path) -> AsyncIterator[HeldPush]:
         old = await store.accept(fresh, pack("web", chart_files()), status_news(fresh, NOW))
         for status in (Status.VALIDATING, Status.PUSHING):
             new = old.after(status, f"now {status}")
-            await store.record(old, new, status_news(new, NOW), lease=0)
+            await store.record(old, new, [status_news(new, NOW)], lease=0)
             old = new
 
         def hold() -> None:

@@ -1,7 +1,7 @@
 """A deployment that its own replica has let go, and nobody else has claimed: somebody carries it on all the same."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -29,10 +29,10 @@ class LateStore(DeploymentStore):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._first: tuple[Deployment, Deployment, News, int] | None = None
+        self._first: tuple[Deployment, Deployment, Sequence[News], int] | None = None
         self._late = True
 
-    async def record(self, old: Deployment, new: Deployment, news: News, lease: int) -> Event:
+    async def record(self, old: Deployment, new: Deployment, news: Sequence[News], lease: int) -> Sequence[Event]:
         if self._first is None:
             self._first = old, new, news, lease
             raise StoreUnavailable("the answer was lost")

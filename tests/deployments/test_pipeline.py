@@ -1,6 +1,6 @@
 """One step after the other, and an end for what no step can carry on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,7 @@ def test_every_status_but_the_ends_has_a_step() -> None:
 class NarrowStore(DeploymentStore):
     """A database that does not take what the move to ``monitoring`` brings."""
 
-    async def record(self, old: Deployment, new: Deployment, news: News, lease: int) -> Event:
+    async def record(self, old: Deployment, new: Deployment, news: Sequence[News], lease: int) -> Sequence[Event]:
         if new.status is Status.MONITORING:
             raise Unstorable("the database does not take a value")
         return await super().record(old, new, news, lease)

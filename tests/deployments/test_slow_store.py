@@ -1,7 +1,7 @@
 """A store that is slower than the cluster: words are lost, time and ends are not."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class SlowStore(DeploymentStore):
 
     done: asyncio.Event
 
-    async def record(self, old: Deployment, new: Deployment, news: News, lease: int) -> Event:
+    async def record(self, old: Deployment, new: Deployment, news: Sequence[News], lease: int) -> Sequence[Event]:
         for _ in range(50):
             await asyncio.sleep(0)
         if new.targets[0].message == "99 of 99":

@@ -22,7 +22,8 @@ FAILED = UNDER_WAY.failed(Reason.PUSH_REJECTED, "no")
 LOG = [
     Event(1, status_news(ACCEPTED, NOON)),
     Event(2, target_news(UNDER_WAY.target(TARGET.id), NOON)),
-    Event(3, status_news(FAILED, LATER)),
+    *(Event(number, target_news(state, LATER)) for number, state in enumerate(FAILED.targets, 3)),
+    Event(5, status_news(FAILED, LATER)),
 ]
 
 
@@ -52,7 +53,7 @@ def test_the_end_of_a_deployment_ends_its_targets_too() -> None:
     assert [(data["target"]["status"], data["at"]) for _, data in (one, other)] == [
         ("failed", "2026-01-31T12:01:00.000Z")
     ] * 2
-    assert status == ("3", LOG[2].news.data)
+    assert status == ("5", LOG[-1].news.data)
     assert transcript.ended
 
 
@@ -62,7 +63,7 @@ def test_what_is_there_already_is_passed_over_and_a_gap_is_not_jumped() -> None:
     assert not transcript.add(LOG[2:])
     assert transcript.last == 1
     assert transcript.add(LOG)
-    assert transcript.last == 3
+    assert transcript.last == 5
     assert transcript.frame(2).startswith(b"id: 2\nevent: target\n")
 
 
@@ -74,18 +75,26 @@ def test_where_it_stands_is_encoded_once_until_something_is_told() -> None:
     assert transcript.standing() is not before
 
 
-@pytest.mark.parametrize("left", [[], LOG[:1], LOG[:2]], ids=["nothing", "the first", "all but the last"])
+@pytest.mark.parametrize("left", [[], LOG[:1], LOG[:-1]], ids=["nothing", "the first", "all but the last"])
 def test_an_end_whose_events_are_gone_is_told_from_the_record(left: Sequence[Event]) -> None:
-    transcript = Transcript(Snapshot(FAILED, 3), left)
+    transcript = Transcript(Snapshot(FAILED, 5), left)
     one, other, status = standing(transcript)
     assert [data["target"]["status"] for _, data in (one, other)] == ["failed", "failed"]
-    assert status == ("3", {"status": "failed", "message": "no", "reason": "push_rejected"})
+    assert status == ("5", {"status": "failed", "message": "no", "reason": "push_rejected"})
     assert all("at" not in data for _, data in (one, other))
-    assert (transcript.pruned, transcript.last, transcript.ended) == (3, 3, True)
+    assert (transcript.pruned, transcript.last, transcript.ended) == (5, 5, True)
 
 
 def test_a_log_without_its_beginning_can_be_followed_from_where_it_begins() -> None:
-    transcript = Transcript(Snapshot(FAILED, 3), LOG[1:])
-    assert (transcript.pruned, transcript.last, transcript.ended) == (1, 3, True)
-    assert transcript.frame(3).startswith(b"id: 3\nevent: status\n")
-    assert standing(transcript)[2] == ("3", LOG[2].news.data)
+    transcript = Transcript(Snapshot(FAILED, 5), LOG[1:])
+    assert (transcript.pruned, transcript.last, transcript.ended) == (1, 5, True)
+    assert transcript.frame(5).startswith(b"id: 5\nevent: status\n")
+    assert standing(transcript)[2] == ("5", LOG[-1].news.data)
+
+
+def test_where_only_the_end_is_left_targets_ended_with_it() -> None:
+    transcript = Transcript(Snapshot(FAILED, 5), LOG[-1:])
+    one, other, _ = standing(transcript)
+    assert [(data["target"]["status"], data["at"]) for _, data in (one, other)] == [
+        ("failed", "2026-01-31T12:01:00.000Z")
+    ] * 2

@@ -91,7 +91,7 @@ def _what(method: str, arguments: tuple[Any, ...]) -> str:
     if method != "record":
         return ""
     old, new, news = arguments[:3]
-    return f"({new.status})" if old.status != new.status else f"(target {news.data['target']['status']})"
+    return f"({new.status})" if old.status != new.status else f"(target {news[-1].data['target']['status']})"
 
 
 def tolled(tools: Tools, toll: Toll, progress: Progress) -> Tools:

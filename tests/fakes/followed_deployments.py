@@ -108,6 +108,6 @@ async def monitored(
     old = await store.accept(fresh, b"", status_news(fresh, NOW))
     for status in TO_MONITORING:
         new = old.after(status, "on its way", commit=commit, chart_version=version)
-        await store.record(old, new, status_news(new, NOW), lease=0)
+        await store.record(old, new, [status_news(new, NOW)], lease=0)
         old = new
     return old

@@ -41,7 +41,7 @@ def raise_(result: object) -> None:
 async def moved(store: DeploymentStore, old: Deployment, *statuses: Status, **known: Any) -> Deployment:
     for status in statuses:
         new = old.after(status, f"now {status}", **known)
-        await store.record(old, new, status_news(new, NOON), lease=0)
+        await store.record(old, new, [status_news(new, NOON)], lease=0)
         old = new
     return old
 
@@ -64,7 +64,7 @@ async def test_moves_and_targets_share_one_numbering(store: DeploymentStore) -> 
     first = await accepted(store)
     second = await moved(store, first, Status.VALIDATING)
     third = second.with_target(TARGET.id, progressing("1 of 2", ready=1, desired=2))
-    event = await store.record(second, third, target_news(third.target(TARGET.id), NOON), lease=0)
+    (event,) = await store.record(second, third, [target_news(third.target(TARGET.id), NOON)], lease=0)
     assert event.number == 3
     assert [row.number for row in await store.events(first.number)] == [1, 2, 3]
     assert [row.news.kind.value for row in await store.events(first.number, after=1)] == ["status", "target"]
@@ -75,7 +75,7 @@ async def test_only_one_of_two_writers_wins(store: DeploymentStore) -> None:
     first = await accepted(store)
     new = first.after(Status.VALIDATING, "mine")
     results = await asyncio.gather(
-        *(store.record(first, new, status_news(new, NOON), lease=0) for _ in range(5)), return_exceptions=True
+        *(store.record(first, new, [status_news(new, NOON)], lease=0) for _ in range(5)), return_exceptions=True
     )
     losers = [result for result in results if isinstance(result, LostRace)]
     assert len(losers) == 4
@@ -89,9 +89,10 @@ async def test_whoever_lost_the_lease_writes_nothing(store: DeploymentStore, dat
         await connection.execute(text("UPDATE deployments SET lease = 2"))
     new = first.after(Status.VALIDATING, "mine")
     with pytest.raises(LostRace, match="was claimed by somebody else, who carries it on"):
-        await store.record(first, new, status_news(new, NOON), lease=1)
+        await store.record(first, new, [status_news(new, NOON)], lease=1)
     assert (await store.get(first.id)).deployment == first
-    assert (await store.record(first, new, status_news(new, NOON), lease=2)).number == 2
+    (event,) = await store.record(first, new, [status_news(new, NOON)], lease=2)
+    assert event.number == 2
 
 
 async def test_moves_that_wait_at_the_same_time_are_all_written(store: DeploymentStore) -> None:
@@ -112,9 +113,9 @@ async def test_a_move_that_can_not_be_written_fails_alone(store: DeploymentStore
     good = first.after(Status.VALIDATING, "good")
     moves = [(first, good), (second, bad), (third, long)]
     results = await asyncio.gather(
-        *(store.record(old, new, status_news(good, NOON), lease=0) for old, new in moves), return_exceptions=True
+        *(store.record(old, new, [status_news(good, NOON)], lease=0) for old, new in moves), return_exceptions=True
     )
-    assert results[0] == Event(2, status_news(good, NOON))
+    assert results[0] == [Event(2, status_news(good, NOON))]
     for result in results[1:]:
         with pytest.raises(Unstorable, match="the database does not take a value"):
             raise_(result)
@@ -124,7 +125,7 @@ async def test_a_move_that_can_not_be_written_fails_alone(store: DeploymentStore
 async def test_text_that_no_database_takes_is_cleaned(store: DeploymentStore) -> None:
     first = await accepted(store)
     new = first.after(Status.VALIDATING, "a\0b \ud800 c")
-    event = await store.record(first, new, status_news(new, NOON), lease=0)
+    (event,) = await store.record(first, new, [status_news(new, NOON)], lease=0)
     assert event.news.data["message"] == "a\0b \ufffd c"
     assert await store.events(first.number, after=1) == [event]
     assert (await store.get(first.id)).deployment.message == "a\ufffdb \ufffd c"

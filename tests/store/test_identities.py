@@ -66,7 +66,7 @@ async def accepted(store: DeploymentStore, shown: ShownToken | None = SHOWN, **k
 async def ended(store: DeploymentStore, old: Deployment) -> None:
     for status in (Status.VALIDATING, Status.FAILED):
         new = old.after(status, f"now {status}")
-        await store.record(old, new, status_news(new, NOON), lease=0)
+        await store.record(old, new, [status_news(new, NOON)], lease=0)
         old = new
 
 

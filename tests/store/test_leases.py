@@ -42,7 +42,7 @@ async def moved(database: Database, claim: Claim, *statuses: Status) -> Deployme
     assert old
     for status in statuses:
         new = old.after(status, f"now {status}")
-        await DeploymentStore(database).record(old, new, status_news(new, NOON), claim.lease)
+        await DeploymentStore(database).record(old, new, [status_news(new, NOON)], claim.lease)
         old = new
     return old
 

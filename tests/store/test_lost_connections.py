@@ -41,7 +41,7 @@ async def accepted(store: DeploymentStore, name: str = "d") -> Deployment:
 
 async def observed(store: DeploymentStore, old: Deployment, message: str) -> Deployment:
     new = old.with_target(TARGET.id, progressing(message))
-    await store.record(old, new, target_news(new.target(TARGET.id), NOON), lease=0)
+    await store.record(old, new, [target_news(new.target(TARGET.id), NOON)], lease=0)
     return new
 
 
@@ -120,7 +120,7 @@ async def test_a_move_whose_commit_is_not_answered_is_not_lost_to_oneself(proxy:
         deployment = await accepted(store)
         moved = deployment.after(Status.VALIDATING, "on its way")
         proxy.losses = [loss]
-        event = await store.record(deployment, moved, status_news(moved, NOON), lease=0)
+        (event,) = await store.record(deployment, moved, [status_news(moved, NOON)], lease=0)
         assert (event.number, (await store.get("d")).deployment) == (2, moved)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.event import Event, status_news, target_news
 from dag_gateway.model.health import progressing
+from dag_gateway.model.reason import Reason
 from dag_gateway.store.recording import Move, Standing, decide
 from tests.fakes.deployments import NOON, TARGET, a_deployment
 
@@ -14,18 +15,22 @@ FIRST = a_deployment()
 
 def move(old: Deployment, status: Status, lease: int = 3) -> Move:
     new = old.after(status, "on its way")
-    return Move(old, new, status_news(new, NOON), lease)
+    return Move(old, new, [status_news(new, NOON)], lease)
 
 
 def observation(old: Deployment, message: str) -> Move:
     new = old.with_target(TARGET.id, progressing(message))
-    return Move(old, new, target_news(new.target(TARGET.id), NOON), 3)
+    return Move(old, new, [target_news(new.target(TARGET.id), NOON)], 3)
 
 
 def decided(*moves: Move) -> Sequence[int | str]:
     """The numbers of the events, or why there is none."""
     decisions = decide(moves, {1: PENDING, 2: Standing("validating", lease=3, last_event=9)})
-    return [decision.number if isinstance(decision, Event) else str(decision) for decision in decisions]
+    return [told for decision in decisions for told in _told(decision)]
+
+
+def _told(decision: Sequence[Event] | Exception) -> Sequence[int | str]:
+    return [str(decision)] if isinstance(decision, Exception) else [event.number for event in decision]
 
 
 def test_moves_of_several_deployments_are_numbered_each_for_itself() -> None:
@@ -36,6 +41,12 @@ def test_moves_of_several_deployments_are_numbered_each_for_itself() -> None:
 def test_moves_of_one_deployment_follow_each_other() -> None:
     first = move(FIRST, Status.VALIDATING)
     assert decided(first, observation(first.new, "1 of 2"), observation(first.new, "2 of 2")) == [5, 6, 7]
+
+
+def test_a_move_that_tells_more_than_one_thing_has_a_number_for_each() -> None:
+    new = FIRST.failed(Reason.INTERNAL, "on its way")
+    end = Move(FIRST, new, [target_news(new.target(TARGET.id), NOON), status_news(new, NOON)], 3)
+    assert decided(end) == [5, 6]
 
 
 def test_of_two_moves_from_the_same_status_the_first_wins() -> None:

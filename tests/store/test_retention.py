@@ -54,7 +54,7 @@ class Past:
             commit = {"commit": f"c-{name}"} if status is Status.PUSHED else {}
             reason = {"reason": Reason.TIMEOUT} if status is Status.FAILED else {}
             new = old.after(status, f"now {status}", **commit, **reason)
-            await self.store.record(old, new, status_news(new, at), lease=0)
+            await self.store.record(old, new, [status_news(new, at)], lease=0)
             old = new
         return old
 
@@ -109,7 +109,7 @@ async def test_what_has_not_ended_stays_however_old_it_is(past: Past) -> None:
 async def test_the_age_counts_from_the_end(past: Past) -> None:
     stuck = await past.deployment("stuck", 400, Status.VALIDATING)
     ended = stuck.failed(Reason.TIMEOUT, "too late")
-    await past.store.record(stuck, ended, status_news(ended, NOW), lease=0)
+    await past.store.record(stuck, ended, [status_news(ended, NOW)], lease=0)
     await past.forget()
     assert await past.known(["stuck"]) == ["stuck"]
     assert await past.rows("events") == 3
@@ -142,9 +142,9 @@ async def test_of_the_events_the_end_stays(past: Past) -> None:
 async def test_the_stream_of_a_deployment_without_its_events_tells_how_it_ended(past: Past) -> None:
     monitored = await past.deployment("old", 31, *DEPLOYED[:4])
     seen = monitored.with_target(TARGET.id, progressing("1 of 2", ready=1, desired=2))
-    await past.store.record(monitored, seen, target_news(seen.target(TARGET.id), NOW - timedelta(days=31)), lease=0)
+    await past.store.record(monitored, seen, [target_news(seen.target(TARGET.id), NOW - timedelta(days=31))], lease=0)
     ended = seen.failed(Reason.TIMEOUT, "not proven in time")
-    await past.store.record(seen, ended, status_news(ended, NOW - timedelta(days=31)), lease=0)
+    await past.store.record(seen, ended, [status_news(ended, NOW - timedelta(days=31))], lease=0)
     await past.forget()
     async with Feed(past.store, Signals(), 60.0) as feed:
         for after in (None, 0, 3):

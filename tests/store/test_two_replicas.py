@@ -41,7 +41,7 @@ async def test_a_move_that_waits_for_a_claim_of_another_replica_is_lost(mine: Da
     new = old.after(Status.VALIDATING, "mine")
     async with mine.write() as connection:
         await connection.execute(text("UPDATE deployments SET lease = lease + 1"))
-        recording = asyncio.create_task(store.record(old, new, status_news(new, NOON), lease=0))
+        recording = asyncio.create_task(store.record(old, new, [status_news(new, NOON)], lease=0))
         await somebody_waits(mine)
     with pytest.raises(LostRace, match="was claimed by somebody else, who carries it on"):
         await recording

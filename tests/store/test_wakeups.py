@@ -60,10 +60,10 @@ async def test_others_hear_what_is_written_and_the_writer_does_not(url: str) -> 
         stored = await accepted(here)
         assert await heard.next() == ACCEPTED
         moved = stored.after(Status.VALIDATING, "going on")
-        await here.record(stored, moved, status_news(moved, NOON), lease=0)
+        await here.record(stored, moved, [status_news(moved, NOON)], lease=0)
         assert {await heard.next() for _ in range(2)} == {stored.id, environment_key(stored.app, stored.environment)}
         failed = moved.after(Status.FAILED, "no")
-        await there.record(moved, failed, status_news(failed, NOON), lease=0)
+        await there.record(moved, failed, [status_news(failed, NOON)], lease=0)
         # Announcements come in the order of the commits: nothing of its own came before these.
         assert {await heard_here.next() for _ in range(3)} == {
             stored.id,
