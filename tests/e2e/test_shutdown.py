@@ -36,7 +36,7 @@ async def test_a_drained_gateway_says_goodbye_and_its_work_goes_on(around: Surro
             refused = await world.upload(NEVER_READY, "2.0.0")
             assert (refused.status_code, refused.json()["code"]) == (503, "draining")
             rest = [line async for line in lines]
-        assert "retry: 1000" in rest
+        assert [line for line in rest if line.startswith("retry: ")]
         assert await process.gone() == 0
         assert holders(around) == [(deployment_id, None)]
         await process.start()

@@ -12,7 +12,7 @@ from starlette.types import Message
 from dag_gateway.clock import SystemClock
 from dag_gateway.deployments.journal import Journal
 from dag_gateway.deployments.signals import Signals
-from dag_gateway.deployments.subscription import BACKLOG
+from dag_gateway.deployments.subscription import BACKLOG, FAREWELLS
 from dag_gateway.model.event import status_news
 from dag_gateway.model.health import progressing
 from dag_gateway.model.reason import Reason
@@ -109,7 +109,7 @@ async def test_a_slow_client_is_sent_away_and_comes_back_for_the_rest_and_others
         client.goes_on.set()
         await served
     assert _ids(client.had) == [1]
-    assert client.had.endswith(b"retry: 1000\n\n")
+    assert client.had.endswith(FAREWELLS)
     assert await scene.ids(after=1) == list(range(2, total + 1))
 
 
