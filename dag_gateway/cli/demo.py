@@ -1,6 +1,7 @@
 """``dag demo``: the whole thing on this machine, with nothing installed."""
 
 import asyncio
+import logging
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ def demo(once: Once = False, port: Port = 8080, directory: Dir = None) -> None:
             folder = directory or Path(scratch)
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "gateway.log").open("a", encoding="utf-8") as log:
-                configure_logs(log)
+                configure_logs(logging.StreamHandler(log))
                 deployed = asyncio.run(run_demo(folder, port, once=once))
         return ExitCode.OK if deployed else ExitCode.FAILED
 

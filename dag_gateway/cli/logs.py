@@ -1,14 +1,14 @@
 """Logging of the server commands: one JSON object a line, without the values of local variables."""
 
 import logging
-import sys
-from typing import TextIO
 
 import structlog
 
+from .log_handler import BackgroundHandler
 
-def configure_logs(out: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
-    """Send structlog and the standard library's loggers the same way.
+
+def configure_logs(handler: logging.Handler | None = None, *, level: int = logging.INFO) -> None:
+    """Send structlog and the standard library's loggers the same way; without a ``handler`` to stderr.
 
     Everything goes through a handler of the standard library: a log that can not be written (a full disk, a pipe that
     nobody reads) must not stop the work that it tells of. Tracebacks carry no locals: tokens are locals.
@@ -25,7 +25,7 @@ def configure_logs(out: TextIO = sys.stderr, *, level: int = logging.INFO) -> No
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    handler = logging.StreamHandler(out)
+    handler = handler or BackgroundHandler.on_stderr()
     handler.setFormatter(_json_lines(shared))
     root = logging.getLogger()
     root.handlers = [handler]

@@ -1,6 +1,7 @@
 """A uvicorn server that ends as a gateway should: not ready at once, listeners sent elsewhere, then out."""
 
 import asyncio
+import logging
 import os
 import socket
 import threading
@@ -118,6 +119,8 @@ def _leave_it_all_after(seconds: float) -> None:
 def _leave_it_all() -> None:
     """End now. A thread that waits for a silent remote can not be stopped, and would hold the process up."""
     log.warning("left what was under way to the next start: it did not end in time")
+    for handler in logging.getLogger().handlers:
+        handler.flush()
     os._exit(0)
 
 

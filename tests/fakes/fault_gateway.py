@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -56,7 +57,7 @@ def live(order: Order) -> None:
     aiming = _Aiming(order)
     toll_commits(aiming.toll, aiming.progress)
     with open(order.log, "a") as log:
-        configure_logs(log)
+        configure_logs(logging.StreamHandler(log))
         asyncio.run(_serve(order.life, load(Path(order.config)), aiming))
 
 

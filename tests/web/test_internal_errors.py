@@ -36,7 +36,7 @@ def log() -> Iterator[io.StringIO]:
     """What a gateway logs; the logging of the test run is put back."""
     root, out = logging.getLogger(), io.StringIO()
     handlers, level = root.handlers, root.level
-    configure_logs(out)
+    configure_logs(logging.StreamHandler(out))
     yield out
     structlog.reset_defaults()
     root.handlers, root.level = handlers, level
