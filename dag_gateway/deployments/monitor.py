@@ -1,48 +1,83 @@
 """Following the rollout at all targets at once until each has an end, and what the whole comes to."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 
 import structlog
 
-from dag_gateway.errors import Temporary
-from dag_gateway.iac import FolderReplaced
 from dag_gateway.model.deployment import Deployment, Status
-from dag_gateway.model.health import Health, Verdict, failed, progressing, unknown
-from dag_gateway.model.reason import Reason, StepFailed
-from dag_gateway.model.target import Goal, Target, TargetState, TargetStatus
+from dag_gateway.model.health import Health, Verdict, failed
+from dag_gateway.model.reason import Reason
+from dag_gateway.model.target import TargetState, TargetStatus
 from dag_gateway.store import StoreUnavailable, environment_key
 
-from .expected import Renderings, expected_objects
+from .following import LAST_LOOK, Tell, follow
 from .journal import Journal
 from .tools import Tools
 
 log = structlog.get_logger(__name__)
 
-# After a restart past the deadline: long enough to see what is live, instead of failing what has long succeeded.
-_LAST_LOOK = 10.0
-
-_STORE_PAUSE = 1.0
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
-
-Tell = Callable[[str, Health], Awaitable[None]]
+_STORE_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 
 async def monitor(journal: Journal, tools: Tools) -> Deployment:
-    """monitoring -> deployed | failed: the worst target decides."""
-    news = _News()
-    tell = news.tell
+    """monitoring -> deployed | failed: the worst target decides.
+
+    A proof is that of a moment. Before ``deployed`` is told, all targets but the one that was proven last are looked
+    at again: minutes may have passed since, or an outage of the gateway itself.
+    """
+    last = await _to_their_ends(journal, tools)
+    ended = conclusion(journal.deployment)
+    if ended.status is not Status.DEPLOYED:
+        return ended
+    earlier = [state for state in journal.deployment.targets if state.target.id != last]
+    gone = {name: health for name, health in (await _seen_again(earlier, journal, tools)).items() if _is_bad(health)}
+    return not_any_more(journal.deployment, gone) if gone else ended
+
+
+async def _to_their_ends(journal: Journal, tools: Tools) -> str | None:
+    """Follow the targets that have no end yet until each has one. The id of the last; None when all had theirs."""
+    news, last = _News(), None
     open_targets = [state for state in journal.deployment.targets if not state.status.terminal]
-    followers = [asyncio.create_task(_follow(state, journal, tools, tell)) for state in open_targets]
-    followers.append(asyncio.create_task(_give_way(journal.deployment, tools, tell)))
+    at_least = LAST_LOOK if journal.resumed else 0.0
+    following = [asyncio.create_task(follow(one, journal, tools, news.tell, at_least=at_least)) for one in open_targets]
+    following.append(asyncio.create_task(_give_way(journal.deployment, tools, news.tell)))
     try:
         while not all(state.status.terminal for state in journal.deployment.targets):
-            await journal.observe(*await news.next())
+            last, health = await news.next()
+            await journal.observe(last, health)
     finally:
-        await _stop(followers)
-    return conclusion(journal.deployment)
+        await _stop(following)
+    return last
+
+
+async def _seen_again(states: Sequence[TargetState], journal: Journal, tools: Tools) -> Mapping[str, Health]:
+    """What becomes of targets that were proven before, by their ids."""
+    ends: dict[str, Health] = {}
+
+    async def tell(target_id: str, health: Health) -> None:
+        if health.final:
+            ends.setdefault(target_id, health)
+
+    looking = [asyncio.create_task(follow(one, journal, tools, tell, at_least=LAST_LOOK)) for one in states]
+    giving_way = asyncio.create_task(_give_way(journal.deployment, tools, tell))
+    try:
+        while not giving_way.done() and (open_looks := [one for one in looking if not one.done()]):
+            await asyncio.wait([giving_way, *open_looks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _stop([*looking, giving_way])
+    return {state.target.id: ends[state.target.id] for state in states}
+
+
+def _is_bad(health: Health) -> bool:
+    return health.verdict is not Verdict.HEALTHY
+
+
+def not_any_more(deployment: Deployment, gone: Mapping[str, Health]) -> Deployment:
+    """The end of a deployment that was live at all its targets, but not at all of them at the same time."""
+    message = "\n".join(f"{name} was live and healthy, and then: {health.message}" for name, health in gone.items())
+    reasons = [health.reason for health in gone.values() if health.reason]
+    return deployment.failed(reasons[0] if reasons else Reason.ROLLOUT_FAILED, message)
 
 
 class _News:
@@ -75,74 +110,6 @@ async def _stop(followers: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*followers, return_exceptions=True)
 
 
-async def _follow(state: TargetState, journal: Journal, tools: Tools, tell: Tell) -> None:
-    deployment, target = journal.deployment, state.target
-    last = progressing("waiting")
-    try:
-        async with asyncio.timeout(_seconds_left(target, journal)):
-            async with aclosing(_healths(deployment, state, tools)) as healths:
-                async for last in healths:
-                    await tell(target.id, last)
-    except TimeoutError:
-        await tell(target.id, timed_out(target, last))
-    except Exception:
-        log.exception("following a target failed unexpectedly", deployment=deployment.id, target=target.id)
-        await tell(target.id, failed(Reason.INTERNAL, "the gateway failed while following it; its log has the details"))
-
-
-async def _healths(deployment: Deployment, state: TargetState, tools: Tools) -> AsyncGenerator[Health, None]:
-    """What is seen at one target, to its end; before that, what keeps the gateway from knowing what to look for."""
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            renderings = await expected_objects(deployment, state.target, tools)
-            break
-        except StepFailed as error:
-            yield failed(error.reason, error.message)
-            return
-        except Temporary as error:
-            yield unknown(error.message)
-        await tools.clock.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-    goal = _goal(deployment, state, renderings)
-    async with aclosing(tools.clusters.follow(state.target, goal, _contains(deployment, tools))) as healths:
-        async for health in healths:
-            yield health
-
-
-def _seconds_left(target: Target, journal: Journal) -> float:
-    left = journal.seconds_left(target.deadline(journal.deployment.accepted_at))
-    return max(left, _LAST_LOOK if journal.resumed else 0.0)
-
-
-def _goal(deployment: Deployment, state: TargetState, renderings: Renderings) -> Goal:
-    if deployment.commit is None or deployment.chart_version is None:
-        raise ValueError(f"deployment {deployment.id} is monitored before it was pushed")
-    where = deployment.destination.path
-    return Goal(
-        deployment.commit,
-        where,
-        deployment.chart_name,
-        deployment.chart_version,
-        state.baseline,
-        renderings.expected,
-        renderings.earlier,
-    )
-
-
-def _contains(deployment: Deployment, tools: Tools) -> Callable[[str], Awaitable[bool | None]]:
-    where = deployment.destination
-
-    async def contains(commit: str) -> bool | None:
-        ours = deployment.commit or ""
-        try:
-            return await tools.iac.contains(where.repository, where.branch, where.path, ancestor=ours, commit=commit)
-        except FolderReplaced as error:
-            raise StepFailed(Reason.SUPERSEDED, f"superseded before it was proven: {error.message}") from error
-
-    return contains
-
-
 async def _give_way(deployment: Deployment, tools: Tools, tell: Tell) -> None:
     """End all open targets when a newer deployment of the environment wrote other content."""
     while True:
@@ -171,13 +138,6 @@ def _content(deployment: Deployment) -> tuple[str, str | None]:
 def superseded(newer: Deployment) -> Health:
     """What is left to say once something newer is in the repository."""
     return failed(Reason.SUPERSEDED, f"superseded by {newer.version} (deployment {newer.id}) before it was proven")
-
-
-def timed_out(target: Target, last: Health) -> Health:
-    """The budget is used up. A cluster that could not be asked is ``unreachable``, anything else ``timeout``."""
-    reason = Reason.UNREACHABLE if last.verdict is Verdict.UNKNOWN else Reason.TIMEOUT
-    message = f"not proven within {target.timeout:g} s of acceptance; last seen: {last.message}"
-    return failed(reason, message, ready=last.ready, desired=last.desired)
 
 
 def conclusion(deployment: Deployment) -> Deployment:

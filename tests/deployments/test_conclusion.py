@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dag_gateway.deployments.monitor import conclusion, superseded, timed_out
+from dag_gateway.deployments.following import timed_out
+from dag_gateway.deployments.monitor import conclusion, superseded
 from dag_gateway.deployments.pipeline import STEPS
 from dag_gateway.model.deployment import Status, fresh_targets
 from dag_gateway.model.health import Health, failed, healthy, progressing, unknown
