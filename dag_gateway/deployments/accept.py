@@ -81,9 +81,12 @@ def _deployment(upload: Upload, now: datetime) -> Deployment:
 
 
 def _key(upload: Upload, digest: str) -> IdempotencyKey | None:
+    """The key itself is not kept: some clients take a token for it."""
     if upload.idempotency_key is None:
         return None
-    return IdempotencyKey(upload.idempotency_key, _fingerprint(upload.environment, upload.version, digest))
+    return IdempotencyKey(
+        _fingerprint(upload.idempotency_key), _fingerprint(upload.environment, upload.version, digest)
+    )
 
 
 def _shown(upload: Upload, digest: str) -> ShownToken | None:

@@ -80,9 +80,9 @@ class Transcript:
         yield sse(self._status or _undated(recorded), self.last)
 
     def _told(self, state: TargetState) -> News:
-        """The newest word on a target."""
+        """The newest word on a target; the record decides where a log does not tell its end."""
         told = self._targets.get(state.target.id)
-        if told is not None:
+        if told is not None and (not self.ended or told.data["target"] == state.public_json()):
             return told
         if self._status is None:
             return _undated(target_news(state, self.deployment.accepted_at))

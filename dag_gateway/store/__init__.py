@@ -14,6 +14,7 @@ from .recording import LostRace
 from .retention import Retention
 from .sole import DatabaseInUse, sole_user
 from .trouble import StoreUnavailable, Unstorable
+from .uninterrupted import uninterrupted
 from .wakeups import ACCEPTED, environment_key, open_wakeups
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "environment_key",
     "open_wakeups",
     "sole_user",
+    "uninterrupted",
     "upgrade",
 ]

@@ -22,7 +22,7 @@ class KeyReused(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A key as the client sent it and the SHA-256 (hex) over what was asked with it."""
+    """A key, and the SHA-256 (hex) over what was asked with it."""
 
     key: str
     fingerprint: str

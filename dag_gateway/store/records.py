@@ -81,7 +81,7 @@ def moving_columns(deployment: Deployment) -> dict[str, Any]:
         "commit": deployment.commit,
         "commit_url": deployment.commit_url,
         "changes": storable(deployment.changes),
-        "targets": json.dumps([state.to_json() for state in deployment.targets]),
+        "targets": storable(json.dumps([state.to_json() for state in deployment.targets], ensure_ascii=False)),
     }
 
 

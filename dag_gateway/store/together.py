@@ -22,7 +22,8 @@ class Together(Generic[T, R]):
     """Gives ``work`` all items that wait, at most ``most`` at once, in the order in which they came.
 
     ``work`` returns a result or an exception for each item. When it raises, no item is done: then each half is tried
-    alone, so that an item that can not be done fails alone; but an exception of ``for_all`` concerns every item.
+    alone, so that an item that can not be done fails alone; but an exception of ``for_all`` concerns every item, also
+    those that wait by then: ``work`` was patient for all of them.
     Whoever comes alone does not wait for others. Nothing runs while nobody waits, so there is nothing to close.
     """
 
@@ -51,8 +52,7 @@ class Together(Generic[T, R]):
         batch: Sequence[_Waiting[T, R]] = ()
         try:
             while self._waiting:
-                size = min(self._most, len(self._waiting))
-                batch = [self._waiting.popleft() for _ in range(size)]
+                batch = self._take(min(self._most, len(self._waiting)))
                 await self._finish(batch)
         finally:
             # Without another await since the last result was given: whoever got it finds no task left behind.
@@ -62,14 +62,20 @@ class Together(Generic[T, R]):
                 waiting.result.cancel()
             self._waiting.clear()
 
+    def _take(self, size: int) -> Sequence[_Waiting[T, R]]:
+        return [self._waiting.popleft() for _ in range(size)]
+
     async def _finish(self, batch: Sequence[_Waiting[T, R]]) -> None:
         """Every one of the batch has its result when this returns."""
         try:
             results = await self._work([waiting.item for waiting in batch])
         except Exception as error:
             middle = len(batch) // 2
-            if middle == 0 or isinstance(error, self._for_all):
+            if isinstance(error, self._for_all):
+                batch = (*batch, *self._take(len(self._waiting)))
                 results = [error] * len(batch)
+            elif middle == 0:
+                results = [error]
             else:
                 await self._finish(batch[:middle])
                 await self._finish(batch[middle:])

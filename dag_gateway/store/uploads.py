@@ -47,7 +47,8 @@ class Accepted:
 
     def deployment_of(self, offer: Offer) -> Deployment:
         """The one accepted before, or the new one. Raises TokenReplayed or KeyReused."""
-        stored = self._of_token(offer) or self._of_key(offer) or self._of_content(offer)
+        by_token, by_key = self._of_token(offer), self._of_key(offer)
+        stored = by_token or by_key or self._of_content(offer)
         if stored is None:
             stored = self.unfinished[content(offer.deployment)] = offer.deployment
             self.new.append(offer)

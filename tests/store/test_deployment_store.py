@@ -122,6 +122,13 @@ async def test_a_move_that_can_not_be_written_fails_alone(store: DeploymentStore
     assert [(await store.get(f"d{n}")).last_event for n in range(3)] == [2, 1, 1]
 
 
+async def test_what_a_cluster_says_of_a_target_is_cleaned_too(store: DeploymentStore) -> None:
+    first = await accepted(store)
+    new = first.after(Status.VALIDATING, "x").with_target(TARGET.id, progressing("a\0b \ud800 c"))
+    await store.record(first, new, [target_news(new.target(TARGET.id), NOON)], lease=0)
+    assert (await store.get(first.id)).deployment.target(TARGET.id).message == "a\0b \ufffd c"
+
+
 async def test_text_that_no_database_takes_is_cleaned(store: DeploymentStore) -> None:
     first = await accepted(store)
     new = first.after(Status.VALIDATING, "a\0b \ud800 c")

@@ -10,7 +10,15 @@ from sqlalchemy import delete, func, select
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.event import status_news
 from dag_gateway.model.identity import SourceProject, TokenUse
-from dag_gateway.store import Database, DeploymentStore, IdempotencyKey, ProjectPins, ShownToken, TokenReplayed
+from dag_gateway.store import (
+    Database,
+    DeploymentStore,
+    IdempotencyKey,
+    KeyReused,
+    ProjectPins,
+    ShownToken,
+    TokenReplayed,
+)
 from dag_gateway.store.identities import KnownUse, find_uses, forget_uses
 from dag_gateway.store.schema import deployments, project_pins
 from tests.fakes.deployments import NOON, a_deployment
@@ -113,6 +121,15 @@ async def test_the_same_upload_by_key_uses_up_its_token_as_well(store: Deploymen
     assert (await accepted(store, fresh, key=key, id="second")).id == first.id
     async with database.read() as connection:
         assert await find_uses(connection, [fresh.use]) == {fresh.use: KnownUse(SHOWN.purpose, first.number)}
+
+
+async def test_a_known_token_excuses_no_key_of_other_content(store: DeploymentStore) -> None:
+    await accepted(store)
+    key = IdempotencyKey("once", "12" * 32)
+    fresh = ShownToken(replace(USE, token_id="ef" * 32), SHOWN.purpose)
+    await accepted(store, fresh, key=key, id="second", version="2.0.0")
+    with pytest.raises(KeyReused, match="Idempotency-Key"):
+        await accepted(store, key=replace(key, fingerprint="34" * 32), id="third")
 
 
 async def test_a_token_whose_deployment_is_pruned_starts_no_other(store: DeploymentStore, database: Database) -> None:

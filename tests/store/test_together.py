@@ -81,6 +81,13 @@ async def test_what_concerns_everybody_is_not_tried_again() -> None:
     assert machine.batches == [[1, 99, 2]]
 
 
+async def test_what_concerns_everybody_concerns_those_who_wait_meanwhile_too() -> None:
+    machine = Machine(most=2)
+    assert await outcome(machine, 1, 99, 2, 3, 4) == ["nobody there"] * 5
+    assert machine.batches == [[1, 99]]
+    assert await outcome(machine, 5) == [10]
+
+
 async def test_whoever_is_cancelled_waits_for_the_end_and_disturbs_nobody() -> None:
     machine = Machine()
     machine.go.clear()
