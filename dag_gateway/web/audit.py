@@ -12,7 +12,7 @@ from dag_gateway.clock import Clock
 from dag_gateway.errors import GatewayError, Unavailable
 from dag_gateway.model.audit import Audited, AuditEntry, AuditFilter
 from dag_gateway.model.timestamps import rfc3339
-from dag_gateway.store import AuditStore
+from dag_gateway.store import AuditStore, uninterrupted
 
 from .client_address import neighbourhood
 
@@ -126,6 +126,7 @@ class AuditLog:
                 if self._pending:
                     self._told.set()
 
+    @uninterrupted
     async def _write(self) -> None:
         """Write what was told; it is kept when that can not be done. Raises StoreUnavailable."""
         async with self._writing:

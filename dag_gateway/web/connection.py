@@ -4,7 +4,8 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
+from uuid import uuid4
 
 import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -75,6 +76,7 @@ class DoorProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", _PoliteTransport(transport, self._hang_up))
         if len(self.connections) > self._most + _TOLD:
             transport.abort()
             return
@@ -106,6 +108,16 @@ class DoorProtocol(H11Protocol):
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
             self._sending.restart(self._linger, self.transport.close)
+
+    def _hang_up(self, transport: asyncio.Transport) -> None:
+        """Close; but to close over bytes that nobody has read resets the connection, and the answer with it."""
+        if self.conn.their_state is h11.SEND_BODY and not self._refused:
+            self._refused = True
+            self.flow.resume_reading()
+            transport.write_eof()
+            self._sending.restart(self._linger, transport.close)
+        else:
+            transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -150,12 +162,27 @@ class DoorProtocol(H11Protocol):
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("X-Content-Type-Options", "nosniff"),
+            ("X-Request-ID", uuid4().hex),
             ("Connection", "close"),
         ]
         events = (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
         self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self.transport.write_eof()
         self._sending.restart(self._linger, self.transport.close)
+
+
+class _PoliteTransport:
+    """The transport of a connection, but closed by ``hang_up``."""
+
+    def __init__(self, transport: asyncio.Transport, hang_up: Callable[[asyncio.Transport], None]) -> None:
+        self._transport = transport
+        self._hang_up = hang_up
+
+    def close(self) -> None:
+        self._hang_up(self._transport)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class _Timer:
@@ -188,6 +215,6 @@ def crowded(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
         else:
             error = Crowded("the gateway has as many connections open as it may (server.limits.connections); try again")
-            await error_answer(error, {"Connection": "close"})(scope, receive, send)
+            await error_answer(error, {"Connection": "close", "X-Request-ID": uuid4().hex})(scope, receive, send)
 
     return answer

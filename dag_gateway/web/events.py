@@ -1,6 +1,7 @@
 """GET /api/deployments/{id}/events and /api/deployments/{id}: a deployment live, and as a record."""
 
 import re
+from contextlib import ExitStack
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,7 +13,6 @@ from .client_address import client_address
 from .doors import doors
 from .event_stream import EventStream
 from .patience import patience, timed
-from .places import StreamPlaces
 from .record import record_json
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -20,12 +20,13 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 async def stream_events(request: Request) -> ASGIApp:
     """Server-Sent Events, resumed behind ``Last-Event-ID``; 204 tells a browser to stop asking."""
-    gateway, address = doors(request), client_address(request)
-    gateway.streams.check(address)
-    frames = await gateway.feed.stream(_deployment_id(request), _last_event_id(request))
-    if frames is None:
-        return Response(status_code=204)
-    return _counted(EventStream(frames), gateway.streams, address)
+    gateway = doors(request)
+    with ExitStack() as place:
+        place.enter_context(gateway.streams.one(client_address(request)))
+        frames = await gateway.feed.stream(_deployment_id(request), _last_event_id(request))
+        if frames is None:
+            return Response(status_code=204)
+        return _keeping(place.pop_all(), EventStream(frames))
 
 
 @timed
@@ -38,9 +39,11 @@ async def get_deployment(request: Request) -> Response:
     return JSONResponse(record_json(snapshot.deployment, events), headers={"Cache-Control": "no-store"})
 
 
-def _counted(stream: ASGIApp, places: StreamPlaces, address: str) -> ASGIApp:
+def _keeping(place: ExitStack, stream: ASGIApp) -> ASGIApp:
+    """The stream, which gives its place back when it ends."""
+
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        with places.one(address):
+        with place:
             await stream(scope, receive, send)
 
     return answer

@@ -35,7 +35,7 @@ _SHORTEST_SECRET = 16
 """Characters."""
 
 Printable = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
-Text = Annotated[str, Field(max_length=255)]
+Text = Annotated[str, Field(max_length=255), AfterValidator(_printable)]
 Url = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_printable)]
 
 

@@ -8,6 +8,7 @@ from functools import wraps
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dag_gateway.config import LimitSettings
 from dag_gateway.errors import TooSlow, Unavailable
 
 from .doors import doors
@@ -76,25 +77,36 @@ def patience(request: Request) -> Patience:
 
 
 async def arriving(request: Request) -> AsyncIterator[bytes]:
-    """The body piece by piece. Raises TooSlow when a piece, or the whole, does not come in time."""
+    """The body piece by piece. Raises TooSlow when a piece, or what came so far, does not come in time."""
     limits = doors(request).config.server.limits
     clock = asyncio.get_running_loop().time
-    latest = clock() + limits.body_time
+    began, received = clock(), 0
     pieces = request.stream()
     with patience(request).paused():
         while True:
             try:
-                async with asyncio.timeout_at(min(clock() + limits.body_idle, latest)):
+                async with asyncio.timeout_at(began + _longest(received, clock() - began, limits)):
                     piece = await anext(pieces, None)
             except TimeoutError:
-                raise _too_slow(limits.body_idle, limits.body_time) from None
+                raise _too_slow(limits) from None
             if piece is None:
                 return
+            received += len(piece)
             yield piece
 
 
-def _too_slow(idle: float, whole: float) -> TooSlow:
+def _longest(received: int, passed: float, limits: LimitSettings) -> float:
+    """Until when the next piece has to come, in seconds from the first.
+
+    The pace is that of the largest upload within ``body_time``: who holds a place has to make use of it.
+    """
+    at_this_pace = limits.body_idle + received * limits.body_time / limits.upload
+    return min(passed + limits.body_idle, at_this_pace, limits.body_time)
+
+
+def _too_slow(limits: LimitSettings) -> TooSlow:
+    pace = limits.upload / limits.body_time
     return TooSlow(
-        f"the body did not come in time: a piece every {idle:g} s (server.limits.body_idle), "
-        f"all of it within {whole:g} s (server.limits.body_time)"
+        f"the body did not come in time: a piece every {limits.body_idle:g} s (server.limits.body_idle), after that "
+        f"at least {pace:.0f} bytes a second, all of it within {limits.body_time:g} s (server.limits.body_time)"
     )

@@ -84,16 +84,13 @@ class StreamPlaces:
         self._per_address = per_address
         self._open: Counter[str] = Counter()
 
-    def check(self, address: str) -> None:
-        """Raises TooManyStreams."""
-        if self._per_address and self._open[neighbourhood(address)] >= self._per_address:
-            limit = f"{self._per_address} (server.limits.streams_per_address)"
-            raise TooManyStreams(f"{address} has as many event streams open as it may: {limit}", retry_after=30.0)
-
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
-        """A place for as long as the block runs. ``check`` comes first; a few may pass it at the same moment."""
+        """A place for as long as the block runs. Raises TooManyStreams."""
         key = neighbourhood(address)
+        if self._per_address and self._open[key] >= self._per_address:
+            limit = f"{self._per_address} (server.limits.streams_per_address)"
+            raise TooManyStreams(f"{address} has as many event streams open as it may: {limit}", retry_after=30.0)
         self._open[key] += 1
         try:
             yield

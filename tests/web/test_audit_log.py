@@ -10,11 +10,14 @@ import pytest
 import pytest_asyncio
 
 from dag_gateway.charts import pack
+from dag_gateway.clock import SystemClock
 from dag_gateway.model.api_key import Role
-from dag_gateway.model.audit import AuditFilter
+from dag_gateway.model.audit import AuditEntry, AuditFilter
 from dag_gateway.store import AuditStore, Database
+from dag_gateway.web.audit import AuditLog
 from tests.fakes.api_keys import KEYS, auth_section, shown
 from tests.fakes.database_trouble import table_away
+from tests.fakes.stores import a_store
 from tests.fakes.world import World, chart_files, gateway, surroundings
 
 CHART = pack("web", chart_files())
@@ -196,6 +199,7 @@ async def test_rows_are_found_by_who(running: World) -> None:
         ("before=0", "before: Input should be greater than or equal to 1"),
         (f"before={2**63}", "before: Input should be less than"),
         (f"actor={'x' * 256}", "actor: String should have at most 255 characters"),
+        ("actor=a%00b", "actor: it has control characters; only printable ones are allowed"),
         ("who=me", "who: there is no such parameter"),
         ("limit=1&limit=2", "limit: the parameter stands twice"),
     ],
@@ -254,6 +258,20 @@ async def test_what_can_not_be_written_is_kept_until_it_can(tmp_path: Path) -> N
                 assert (unread.status_code, unread.json()["code"]) == (503, "database_unavailable")
             row = await newest(running, outcome="key_required")
     assert row["requestId"] == refused.headers["x-request-id"]
+
+
+async def test_who_gives_up_waiting_for_the_audit_log_takes_nothing_from_it(tmp_path: Path) -> None:
+    async with a_store(tmp_path) as _, Database(f"sqlite:///{tmp_path}/gateway.db", patience=0.1) as database:
+        log = AuditLog(AuditStore(database), SystemClock())
+        log.tell(AuditEntry(log.now(), "", "192.0.2.1", "deploy", "invalid_request", "r1", {}))
+        async with table_away(tmp_path, "audit"):
+            reading = asyncio.create_task(log.page(AuditFilter(limit=10)))
+            await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait([reading])
+            assert reading.cancelled()
+        (row,) = await log.page(AuditFilter(limit=10))
+    assert row.entry.request_id == "r1"
 
 
 async def test_an_upload_is_not_accepted_when_it_can_not_be_told(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from dag_gateway.charts import pack
 from dag_gateway.simulator.gitlab import Fault
+from tests.fakes.everything_kept import database_text
 from tests.fakes.world import World, chart_files, world
 
 CHART = pack("web", chart_files())
@@ -167,6 +168,15 @@ async def test_an_idempotency_key_has_bounds(running: World, key: str) -> None:
         "/api/deploy", data=fields, files={"chart": CHART}, headers={"Idempotency-Key": key}
     )
     assert refused(answer, 400, "invalid_request") == "Idempotency-Key: 1 to 255 printable characters are expected"
+
+
+async def test_a_token_that_was_taken_for_an_idempotency_key_is_not_kept(running: World) -> None:
+    job = running.around.job()
+    fields = {"repoUrl": job.project_url, "jobId": str(job.id), "jobToken": job.token, "version": "1"}
+    upload: dict[str, Any] = {"data": fields, "files": {"chart": CHART}, "headers": {"Idempotency-Key": job.token}}
+    answers = [await running.http.post("/api/deploy", **upload) for _ in range(2)]
+    assert answers[0].json()["deploymentId"] == answers[1].json()["deploymentId"]
+    assert job.token not in database_text(running.around.folder / "gateway.db")
 
 
 async def test_nothing_is_there_at_an_unknown_path(running: World) -> None:

@@ -1,6 +1,7 @@
 """Slow, large and crowded requests end with a clear answer, over real sockets and behind the real server."""
 
 import asyncio
+import http.client
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -81,8 +82,8 @@ async def test_a_body_that_stops_is_given_up(hasty: Door) -> None:
         assert await client.rest() == b""
     assert (answer.status, answer.headers["connection"], answer.json()["code"]) == (408, "close", "too_slow")
     assert answer.json()["error"] == (
-        "the body did not come in time: a piece every 0.3 s (server.limits.body_idle), all of it within 0.6 s "
-        "(server.limits.body_time)"
+        "the body did not come in time: a piece every 0.3 s (server.limits.body_idle), after that at least 34952533 "
+        "bytes a second, all of it within 0.6 s (server.limits.body_time)"
     )
 
 
@@ -98,6 +99,44 @@ async def test_a_body_that_trickles_is_given_up(hasty: Door) -> None:
         drops.cancel()
         await asyncio.wait([drops])
     assert (answer.status, answer.json()["code"]) == (408, "too_slow")
+
+
+async def test_a_body_that_trickles_holds_no_place_for_the_whole_time(tmp_path: Path) -> None:
+    async def trickle() -> None:
+        while True:
+            await client.send(b"x")
+            await asyncio.sleep(0.05)
+
+    patient = {"body_idle": "300ms", "body_time": "1h"}
+    async with (
+        open_door(door_config(tmp_path, patient)) as door,
+        connected(door.url, first=upload(PART, length=1000)) as client,
+    ):
+        drops = asyncio.create_task(trickle())
+        answer = await client.answer()
+        drops.cancel()
+        await asyncio.wait([drops])
+    assert (answer.status, answer.json()["code"]) == (408, "too_slow")
+
+
+async def test_who_is_refused_while_it_sends_comes_to_read_the_answer(door: Door) -> None:
+    """A large body, and a client that reads nothing before it has sent all of it."""
+
+    def send() -> tuple[int, object]:
+        connection = http.client.HTTPConnection(door.url.removeprefix("http://"), timeout=60)
+        try:
+            connection.putrequest("POST", "/api/deploy")
+            for value in ("a", "b"):
+                connection.putheader("Idempotency-Key", value)
+            connection.putheader("Content-Length", str(8 * 1024**2))
+            connection.endheaders()
+            connection.send(bytes(8 * 1024**2))
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Connection")
+        finally:
+            connection.close()
+
+    assert await asyncio.to_thread(send) == (400, "close")
 
 
 async def test_a_json_body_that_stops_is_given_up(hasty: Door) -> None:
@@ -138,6 +177,11 @@ async def test_a_client_has_so_many_streams_open(door: Door) -> None:
         answer = await ask(door.url, request, "127.0.0.62")
         assert (answer.status, answer.json()["code"]) == (429, "too_many_streams")
         assert int(answer.headers["retry-after"]) >= 1
+        async with AsyncExitStack() as stack:
+            crowd = [await stack.enter_async_context(connected(door.url, "127.0.0.64")) for _ in range(20)]
+            await asyncio.gather(*(one.send(request) for one in crowd))
+            answers = await asyncio.gather(*(one.answer() for one in crowd))
+        assert sorted(answer.status for answer in answers) == [200] + [429] * 19
         async with connected(door.url, "127.0.0.63", first=request) as other:
             assert (await other.answer()).status == 200
     async with asyncio.timeout(60):
@@ -165,6 +209,7 @@ async def test_a_head_that_is_too_large_is_not_read_to_its_end(door: Door) -> No
         await client.send(b"GET /livez HTTP/1.1\r\nHost: dag\r\nX-Long: " + b"x" * 1_000_000)
         answer = await client.answer()
     assert (answer.status, answer.headers["connection"]) == (431, "close")
+    assert len(answer.headers["x-request-id"]) == 32
     assert answer.json() == {
         "error": "request line and headers are over the limit (server.limits.head)",
         "code": "head_too_large",
@@ -228,3 +273,4 @@ async def test_a_crowd_is_told_to_come_later_and_the_probes_answer(narrow: Door)
         "the gateway has as many connections open as it may (server.limits.connections); try again"
     )
     assert (refused.headers["connection"], alive.status) == ("close", 200)
+    assert len(refused.headers["x-request-id"]) == 32
