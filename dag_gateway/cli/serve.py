@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import tempfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,9 @@ def serve(config: ConfigFile, no_migrate: NoMigrate = False) -> None:
 
     settings = read_config(config)
     prepare_database(settings, migrate=not no_migrate)
+
+    # Uploads and the folders of Helm's processes are scratch files, too: /readyz looks whether there is room for them.
+    tempfile.tempdir = str(settings.data_dir.absolute())
 
     def work() -> ExitCode:
         with closing(listener_of(settings.server)) as listener:

@@ -6,6 +6,7 @@ The only place that knows dulwich. Blocking git work runs in threads of its own 
 from .bare import create_bare, read_folder, tip
 from .change import Change, Edit, Folder, FolderMissing, FolderReplaced, Published, RemoteUnavailable
 from .commit import commit_message
+from .disk import unwritable
 from .publisher import Iac
 from .tree import PathRefused
 
@@ -23,4 +24,5 @@ __all__ = [
     "create_bare",
     "read_folder",
     "tip",
+    "unwritable",
 ]

@@ -4,7 +4,7 @@
 """
 
 import heapq
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -63,15 +63,19 @@ def recent(read: ReadCommit, tip: ObjectID, limit: int, stop: Stop = lambda _: F
                 heapq.heappush(waiting, _by_age(read(parent)))
 
 
-def descends(read: ReadCommit, commit: ObjectID, ancestor: ObjectID, cut: Container[ObjectID] = ()) -> bool | None:
-    """Whether ``ancestor`` is ``commit`` or behind it; None when the history that is here is too short to tell."""
-    count, complete = 0, True
+def descends(
+    read: ReadCommit, commit: ObjectID, ancestors: Collection[ObjectID], cut: Container[ObjectID] = ()
+) -> Mapping[ObjectID, bool | None]:
+    """Which of ``ancestors`` are ``commit`` or behind it; None where the history that is here is too short to tell."""
+    count, complete, missing = 0, True, set(ancestors)
     for found in recent(read, commit, LINEAGE, cut.__contains__):
-        if found.id == ancestor:
-            return True
+        missing.discard(found.id)
+        if not missing:
+            break
         count += 1
         complete = complete and not any(parent in cut for parent in found.parents)
-    return False if complete and count < LINEAGE else None
+    not_found = False if complete and count < LINEAGE else None
+    return {ancestor: not_found if ancestor in missing else True for ancestor in ancestors}
 
 
 def introduced(
@@ -91,31 +95,16 @@ def introduced(
         if not commit.parents or commit.parents[0] in cut:
             break
         parent = read_commit(commit.parents[0])
-        if _folder(read, parent.tree, parts) != entry:
+        if folder_entry(Reader(read), parent.tree, parts) != entry:
             break
         commit = parent
     return commit.id
 
 
-def replaced_by(
-    read: Read,
-    read_commit: ReadCommit,
-    parts: list[bytes],
-    old: ObjectID,
-    new: ObjectID,
-    cut: Container[ObjectID] = (),
-) -> Commit | None:
-    """The commit up to ``new`` that put something else at the path than ``old`` has there; None when none did."""
-    entry = _folder(read, read_commit(new).tree, parts)
-    if entry == _folder(read, read_commit(old).tree, parts):
-        return None
-    return read_commit(introduced(read, read_commit, new, parts, entry, cut))
-
-
-def _folder(read: Read, root: ObjectID, parts: list[bytes]) -> Entry | None:
+def folder_entry(reader: Reader, root: ObjectID, parts: list[bytes]) -> Entry | None:
     """None when there is no folder at the path."""
     try:
-        return entry_at(Reader(read), root, parts)
+        return entry_at(reader, root, parts)
     except PathRefused:
         return None
 

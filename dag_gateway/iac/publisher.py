@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,10 @@ from dag_gateway.model.reason import Reason, StepFailed
 
 from .cache import Cache
 from .change import Change, Folder, Published, RemoteUnavailable
-from .disk import check_writable
+from .disk import Disk
+from .lineage import Question
 from .metrics import GitMetrics
+from .questions import Questions
 from .repository import Repository
 from .threads import Threads
 from .writer import Writer
@@ -48,7 +50,7 @@ class Iac:
     ) -> None:
         """``registry`` takes the metrics of the git work; None: nobody reads them."""
         self._settings = repositories
-        self._data_dir = data_dir
+        self._disk = Disk(data_dir, clock)
         self._clock = clock
         metrics = GitMetrics(registry or CollectorRegistry())
         caches = {one.url: Cache(_cache_path(data_dir, one.url), one.cache_limit) for one in repositories.values()}
@@ -58,6 +60,7 @@ class Iac:
         self._threads = {name: Threads(f"git-{name}", _READERS) for name in repositories}
         self._push_threads = {name: Threads(f"git-{name}-push", _WRITERS) for name in repositories}
         self._writers: dict[tuple[str, str | None], Writer] = {}
+        self._questions: dict[tuple[str, str | None], Questions] = {}
         self._renewals: dict[str, asyncio.Task[None]] = {}
         self._closed = False
 
@@ -72,6 +75,7 @@ class Iac:
         for renewal in self._renewals.values():
             renewal.cancel()
         await asyncio.gather(*(writer.aclose() for writer in self._writers.values()))
+        await asyncio.gather(*(questions.aclose() for questions in self._questions.values()))
         await asyncio.gather(*self._renewals.values(), return_exceptions=True)
         threads = [*self._threads.values(), *self._push_threads.values()]
         await asyncio.gather(*(one.aclose() for one in threads))
@@ -80,7 +84,7 @@ class Iac:
 
     async def check_disk(self) -> None:
         """Raises DataDirUnwritable."""
-        await asyncio.to_thread(check_writable, self._data_dir)
+        await asyncio.to_thread(self._disk.check_writable)
 
     async def publish(self, repository: str, branch: str | None, change: Change, *, deadline: datetime) -> Published:
         """Make the branch hold the change: one commit, however often this is called for one deployment.
@@ -128,15 +132,18 @@ class Iac:
         """
         if ancestor == commit or not _ID.fullmatch(commit):
             return ancestor == commit
-        known, where = self._known(repository), self._branch(repository, branch)
-        return await self._ask(repository, lambda: known.contains(where, path, ancestor, commit))
+        questions = self._questions_to(repository, branch)
+        return await self._in_time(repository, lambda: questions.ask(Question(path, ancestor, commit)))
 
     async def _ask(self, repository: str, question: Callable[[], T]) -> T:
-        """The answer of the remote within its timeout. Raises RemoteUnavailable, and what ``question`` raises."""
+        return await self._in_time(repository, lambda: self._threads[repository].run(question))
+
+    async def _in_time(self, repository: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer of the remote within its timeout. Raises RemoteUnavailable, and what is raised in the threads."""
         self._check_open()
         try:
             async with asyncio.timeout(self._settings[repository].timeout):
-                return await self._threads[repository].run(question)
+                return await ask()
         except StepFailed as error:
             raise RemoteUnavailable(error.message) from error
         except TimeoutError as error:
@@ -185,6 +192,15 @@ class Iac:
                 *key, known, self._push_threads[repository], self._clock, partial(self._tidy, repository)
             )
         return self._writers[key]
+
+    def _questions_to(self, repository: str, branch: str | None) -> Questions:
+        known, threads = self._known(repository), self._threads[repository]
+        where = self._branch(repository, branch)
+        if (repository, where) not in self._questions:
+            self._questions[repository, where] = Questions(
+                lambda questions: threads.run(lambda: known.contains(where, questions))
+            )
+        return self._questions[repository, where]
 
 
 def _cache_path(data_dir: Path, url: str) -> Path:

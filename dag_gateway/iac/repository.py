@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
 
 from dulwich.objects import ObjectID
@@ -12,9 +13,10 @@ from dag_gateway.model.reason import Reason, StepFailed
 
 from .cache import Cache, CacheBroken, CacheUnwritable, Objects
 from .chain import Chain, Signature
-from .change import Change, Folder, FolderMissing, FolderReplaced, Published, RemoteUnavailable
-from .commit import deployment_of, identity
-from .history import Deployments, descends, replaced_by
+from .change import Change, Folder, FolderMissing, Published, RemoteUnavailable
+from .commit import identity
+from .history import Deployments
+from .lineage import Answer, Lineage, Question
 from .metrics import GitMetrics
 from .reader import Reader
 from .remote import Remote, Tip
@@ -96,26 +98,14 @@ class Repository:
 
         return self._sound(read)
 
-    def contains(self, branch: str | None, path: str, ancestor: str, commit: str) -> bool | None:
-        """Whether ``commit`` is ``ancestor`` or comes after it; asks the remote when the cache can not tell.
+    def contains(self, branch: str | None, questions: Sequence[Question]) -> list[Answer]:
+        """In one look at the cache; the remote is asked when that can not tell, once for all questions."""
 
-        None when the remote does not show ``commit``, which it may do later. Raises FolderReplaced when it comes after
-        it with something else at ``path``.
-        """
-        wanted, ours = ObjectID(commit.encode()), ObjectID(ancestor.encode())
+        def look(objects: Objects) -> list[Answer]:
+            fetch, deepen = partial(self._fetch, objects, branch), partial(self._deepened, objects, branch)
+            return Lineage(objects, fetch, deepen).answers(questions)
 
-        def ask(objects: Objects) -> bool | None:
-            if not objects.has(wanted):
-                self._fetch(objects, branch)
-            if not objects.has(wanted):
-                return None
-            if not self._descends(objects, branch, wanted, ours):
-                return False
-            if by := replaced_by(objects.read, objects.commit, path_parts(path), ours, wanted, objects.cut):
-                raise FolderReplaced(path, by.id.decode(), deployment_of(by.message))
-            return True
-
-        return self._sound(ask)
+        return self._sound(look)
 
     @property
     def overgrown(self) -> bool:
@@ -220,16 +210,6 @@ class Repository:
         if tip.commit:
             known = self._deployments[branch] = known.at(objects.commit, tip.commit, objects.cut)
         return known
-
-    def _descends(self, objects: Objects, branch: str | None, commit: ObjectID, ancestor: ObjectID) -> bool:
-        """A commit from before ours is the ordinary case while a cluster is behind, and not worth a longer history."""
-        known = descends(objects.commit, commit, ancestor, objects.cut)
-        if known is None and not self._comes_before(objects, commit, ancestor) and self._deepened(objects, branch):
-            known = descends(objects.commit, commit, ancestor, objects.cut)
-        return bool(known)
-
-    def _comes_before(self, objects: Objects, commit: ObjectID, other: ObjectID) -> bool:
-        return objects.has(other) and bool(descends(objects.commit, other, commit, objects.cut))
 
     def _deepened(self, objects: Objects, branch: str | None) -> bool:
         """Whether a longer history was fetched now; once in the life of a cache is enough."""

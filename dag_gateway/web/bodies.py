@@ -12,6 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from dag_gateway.errors import Invalid, TooLarge, WrongMediaType
+from dag_gateway.iac import unwritable
 
 from .patience import arriving
 
@@ -49,7 +50,10 @@ async def read_json(request: Request) -> Any:
 
 @asynccontextmanager
 async def read_form(request: Request, file_field: str, limit: int) -> AsyncIterator[Form]:
-    """The multipart body; the file is spooled, at most ``limit`` bytes, and closed at the end of the context."""
+    """The multipart body; the file is spooled, at most ``limit`` bytes, and closed at the end of the context.
+
+    Raises WrongMediaType, TooLarge or Invalid, and DataDirUnwritable when there is no room for the file.
+    """
     _expect(request, "multipart/form-data")
     _expect_charset(request)
     stream = _limited(request, limit + _FORM_OVERHEAD)
@@ -76,6 +80,9 @@ async def _parsed(parser: _FormParser) -> FormData:
         data = await parser.parse()
     except MultiPartException as error:
         raise Invalid(f"the multipart body can not be read: {error.message}") from None
+    except OSError as error:
+        # Of the file that a large upload is spooled to; whoever leaves raises something else.
+        raise unwritable(error) from error
     if not parser.whole:
         raise Invalid("the multipart body can not be read: it ends before its closing boundary")
     return data

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from dag_gateway.charts import pack
+from tests.fakes.gateway_process import gateway_process
 from tests.fakes.git_cli import git
 from tests.fakes.small_disk import full, needs_mounts, read_only, small_disk
-from tests.fakes.world import Surroundings, World, a_chart, gateway
+from tests.fakes.world import Surroundings, World, a_chart, chart_files, gateway
 
 pytestmark = [
     needs_mounts,
@@ -130,3 +133,19 @@ async def test_a_read_only_data_dir_is_named_and_waited_for(
             await ready(running)
             record = await running.ended(accepted)
     assert (record["status"], pushed(around)) == ("deployed", [accepted])
+
+
+async def test_a_large_upload_waits_for_room_as_everything_below_data_dir_does(
+    around: Surroundings, tmp_path: Path
+) -> None:
+    noise = random.Random(1).randbytes(1024**2).hex().encode()
+    chart = pack("web", chart_files() | {"files/noise.txt": noise, "files/more.txt": noise[::-1]})
+    with small_disk(tmp_path / "disk", "32m") as disk:
+        around.config["data_dir"] = str(disk / "data")
+        async with gateway_process(around) as (_, running):
+            await ready(running)
+            with full(disk):
+                answer = await running.upload(chart)
+                assert (answer.status_code, answer.json()["code"]) == (503, "data_dir_unwritable")
+                assert int(answer.headers["retry-after"]) >= 1
+            assert (await running.deploy(chart))["status"] == "deployed"

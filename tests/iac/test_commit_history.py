@@ -151,6 +151,15 @@ def test_a_commit_descends_from_itself_and_from_what_is_behind_it() -> None:
     base = branch.commit([])
     ours, theirs = branch.commit([base]), branch.commit([base])
     merge = branch.commit([theirs, ours])
-    assert descends(branch.read, merge, merge)
-    assert descends(branch.read, merge, ours)
-    assert not descends(branch.read, theirs, ours)
+    assert descends(branch.read, merge, [merge, ours]) == {merge: True, ours: True}
+    assert descends(branch.read, theirs, [ours, base]) == {ours: False, base: True}
+
+
+def test_one_walk_answers_for_many_ancestors() -> None:
+    branch = Branch()
+    line = [branch.commit([])]
+    for _ in range(30):
+        line.append(branch.commit([line[-1]]))
+    branch.reads = 0
+    assert set(descends(branch.read, line[-1], line).values()) == {True}
+    assert branch.reads == len(line)
