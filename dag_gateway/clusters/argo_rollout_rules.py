@@ -1,7 +1,8 @@
 """The rule of an Argo Rollout: a Deployment that pauses on its way, and that has two ways to be done.
 
 Its controller is asked as Argo CD asks it (``resource_customizations/argoproj.io/Rollout/health.lua``), and then
-counted: a phase ``Healthy`` alone may still be that of the old pods.
+counted: a phase ``Healthy`` alone may still be that of the old pods. What it counts is in ``argo-rollouts:
+rollout/{canary,bluegreen}.go``.
 """
 
 from collections.abc import Mapping
@@ -51,13 +52,18 @@ def _pause(obj: Object, pauses: Any) -> str:
 
 def _pod_gaps(obj: Object) -> tuple[tuple[bool, str], ...]:
     wanted, updated, available = replicas(obj), count(obj, "updatedReplicas"), count(obj, "availableReplicas")
-    surplus = count(obj, "replicas") - updated
+    all_pods = count(obj, "replicas")
+    surplus = all_pods - updated
     return (
         (not status(obj).get("currentPodHash"), "no pods yet"),
         (updated < wanted, f"{updated} of {wanted} updated"),
         (available < updated, f"{available} of {updated} available"),
-        # After a blue-green switch the old pods stay for a while on purpose (scaleDownDelaySeconds).
-        (surplus > 0 and not _blue_green(obj), f"{pods(surplus, 'old ')} still there"),
+        (surplus > 0 and not _keeps_old_pods(obj), f"{pods(surplus, 'old ')} still there"),
+        # A canary counts the old pods as available too, so only when all are, the new ones certainly are.
+        (
+            surplus > 0 and not _blue_green(obj) and available < all_pods,
+            f"{available} of {all_pods} available, {pods(surplus, 'old ')} among them",
+        ),
     )
 
 
@@ -72,6 +78,14 @@ def _switch_gaps(obj: Object) -> tuple[tuple[bool, str], ...]:
     )
 
 
+def _keeps_old_pods(obj: Object) -> bool:
+    """Whether they stay for a while on purpose once the traffic goes to the new ones (``scaleDownDelaySeconds``)."""
+    return _blue_green(obj) or (_strategy(obj).get("canary") or {}).get("trafficRouting") is not None
+
+
 def _blue_green(obj: Object) -> bool:
-    strategy: Mapping[str, Any] = spec(obj).get("strategy") or {}
-    return "blueGreen" in strategy
+    return "blueGreen" in _strategy(obj)
+
+
+def _strategy(obj: Object) -> Mapping[str, Any]:
+    return spec(obj).get("strategy") or {}

@@ -1,28 +1,26 @@
 """Argo CD: whether an Application has synced our commit, and is healthy since: rules over plain objects.
 
-Sources: ``argo-cd: pkg/apis/application/v1alpha1/types.go`` and ``controller/appcontroller.go``; for the freshness of
-the health ``kargo: pkg/health/checker/builtin/argocd.go``.
+Sources: ``argo-cd: pkg/apis/application/v1alpha1/types.go`` and ``controller/appcontroller.go``.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dag_gateway.model.health import Health, failed, healthy, progressing
+from dag_gateway.model.health import Health, failed, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Goal
 
-from . import argocd_ignored, argocd_operation, argocd_source
-from .argocd_operation import at_ours, part_words
+from . import argocd_health, argocd_ignored, argocd_operation, argocd_source
+from .argocd_health import degraded_parts, looked_at
+from .argocd_operation import at_ours
 from .argocd_source import commits
 from .diagnose import Problem
-from .objects import Object, annotation, condition, meta, moment, spec, status, title, uid
+from .objects import Object, annotation, condition, meta, spec, status, title, uid
 from .redact import quoted
 
 _SHORT_HASH = 12
-_TOLD_PARTS = 3
 _SKIP = "argocd.argoproj.io/skip-reconcile"
-_HERE = frozenset({"https://kubernetes.default.svc", "in-cluster"})
 
 _COMPARISON = "ComparisonError"
 _ERRORS = {
@@ -60,7 +58,7 @@ def judge(application: Object | None, goal: Goal, known_good: Collection[str]) -
         or argocd_operation.judge(application, goal, known_good)
         or _comparing(application, goal, known_good)
         or _stale(application, goal, known_good)
-        or _health(application)
+        or argocd_health.judge(application)
     )
 
 
@@ -88,28 +86,9 @@ def is_in_error(application: Object | None, goal: Goal) -> bool:
     return application is not None and bool(condition(application, _COMPARISON)) and _looked_since(application, goal)
 
 
-def is_stale(application: Object) -> bool:
-    """Whether the health that Argo CD tells may be from before the end of its last operation: it writes whole seconds,
-    so the same second may be before it."""
-    looked, finished = moment(looked_at(application)), argocd_operation.finished_at(application)
-    return looked is None or (finished is not None and looked <= finished)
-
-
-def looked_at(application: Object | None) -> str | None:
-    """When Argo CD last compared the Application with its source, in its own words."""
-    told = status(application or {}).get("reconciledAt")
-    return str(told) if told else None
-
-
 def hashes(application: Object) -> tuple[str, ...]:
     """The commits whose ancestry decides: of what was compared, and of what was or will be synced."""
     return (*commits(_compared(application), application), *argocd_operation.hashes(application))
-
-
-def is_here(application: Object) -> bool:
-    """Whether it deploys into the cluster that it is in itself."""
-    destination = spec(application).get("destination") or {}
-    return str(destination.get("server") or destination.get("name") or "") in _HERE
 
 
 def _compared(application: Object) -> Mapping[str, Any]:
@@ -137,21 +116,12 @@ def _stale(application: Object, goal: Goal, known_good: Collection[str]) -> Heal
     Where nothing had to be done (nothing differs, or ``manifest-generate-paths`` leaves it out) there is no operation;
     then Argo CD must have looked since the push.
     """
-    if is_stale(application):
+    if argocd_health.is_stale(application):
         return progressing(f"{title(application)} has synced our commit and not told its health since")
     before = goal.baseline.looked_at if goal.baseline else None
     if looked_at(application) == before and not argocd_operation.is_for_ours(application, goal, known_good):
         return progressing(f"{title(application)} has not been looked at since the push")
     return None
-
-
-def _health(application: Object) -> Health:
-    told = _health_of(status(application)) or "not known"
-    if told == "Healthy":
-        return healthy(f"{title(application)} is synced and Healthy")
-    if told == "Suspended":
-        return progressing(f"{title(application)} is Suspended: something in it is paused and waits to be resumed")
-    return progressing(f"{title(application)} is synced, its health is {told}{_degraded_parts(application)}")
 
 
 def _is_of_ours(kind: str, application: Object, goal: Goal, known_good: Collection[str]) -> bool:
@@ -180,13 +150,13 @@ def _lasting(application: Object, goal: Goal, known_good: Collection[str], grace
         return (Problem(f"{uid(application)}/sync", old.reason or Reason.ROLLOUT_FAILED, words, grace),)
     if not _is_degraded(application, goal, known_good):
         return ()
-    words = f"{title(application)} is Degraded{_degraded_parts(application)}"
+    words = f"{title(application)} is Degraded{degraded_parts(application)}"
     return (Problem(f"{uid(application)}/Degraded", Reason.ROLLOUT_FAILED, words, grace),)
 
 
 def _is_degraded(application: Object, goal: Goal, known_good: Collection[str]) -> bool:
     proven = _comparing(application, goal, known_good) or _stale(application, goal, known_good)
-    return proven is None and _health_of(status(application)) == "Degraded"
+    return proven is None and argocd_health.told(application) == "Degraded"
 
 
 def _is_automated(application: Object) -> bool:
@@ -201,14 +171,3 @@ def _troubles(application: Object) -> str:
 
 def _trouble(application: Object, kind: str) -> str:
     return f" ({kind}: {quoted(str(condition(application, kind).get('message', '')))})"
-
-
-def _degraded_parts(application: Object) -> str:
-    """The first parts that Argo CD calls Degraded, with its words."""
-    parts = [part for part in status(application).get("resources") or () if _health_of(part) == "Degraded"]
-    told = "; ".join(part_words(part, (part.get("health") or {}).get("message")) for part in parts[:_TOLD_PARTS])
-    return f" ({told})" if told else ""
-
-
-def _health_of(part: Mapping[str, Any]) -> str:
-    return str((part.get("health") or {}).get("status", ""))

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dag_gateway.model.health import Health
 from dag_gateway.model.target import Baseline, Goal, Target
 
-from . import argocd, argocd_operation
+from . import argocd, argocd_health, argocd_operation
 from .diagnose import Problem
 from .live import Snapshot
 from .manifest import Manifest
@@ -18,12 +18,15 @@ from .rollout import Nudge
 from .workloads import Workloads
 
 _REFRESH = "argocd.argoproj.io/refresh"
+_SECOND = timedelta(seconds=1)
+"""Argo CD writes whole seconds: two of its looks can be told apart only when there is one between them."""
 
 
 class ArgocdRollout:
     """See ``rollout.Rollout``. ``grace``: seconds that an error or Degraded has to last.
 
-    Remembers which look of Argo CD's brought an error, to tell whether it has looked again.
+    Remembers which look of Argo CD's brought an error, to tell whether it has looked again, and since when another
+    look is wanted.
     """
 
     def __init__(self, target: Target, grace: float) -> None:
@@ -31,6 +34,7 @@ class ArgocdRollout:
         self._namespace = target.namespace
         self._grace = grace
         self._erred_at: str | None = None
+        self._wanted: dict[str, datetime] = {}
         self._read: tuple[Object | None, Manifest] = (None, Manifest((), target.namespace))
 
     def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
@@ -47,12 +51,15 @@ class ArgocdRollout:
         application = self._one(seen)
         if application is None:
             return ()
-        asked = [Nudge("refresh", self._application, {_REFRESH: "normal"})]
+        asked = [self._look("refresh", "normal")]
         if erred := self._error_since(application, goal):
-            asked.append(Nudge(f"error/{erred}", self._application, {_REFRESH: "normal"}))
-        finished = argocd_operation.finished_at(application)
-        if finished and not argocd_operation.is_running(application) and argocd.is_stale(application):
-            asked.append(Nudge(f"hard/{finished}", self._application, {_REFRESH: "hard"}))
+            asked.append(self._later(f"error/{erred}", "normal", now))
+        finished = argocd_operation.ended_at(application)
+        if finished and not argocd_operation.is_running(application) and argocd_health.is_stale(application):
+            if argocd_health.looked_at(application) == finished:
+                asked.append(self._later(f"again/{finished}", "hard", now))
+            else:
+                asked.append(self._look(f"hard/{finished}", "hard"))
         return tuple(asked)
 
     def obstacle(self, seen: Snapshot, path: str) -> Health | None:
@@ -62,7 +69,8 @@ class ArgocdRollout:
     def baseline(self, seen: Snapshot) -> Baseline:
         """Argo CD knows commits, not versions of charts."""
         application = self._one(seen)
-        return Baseline(looked_at=argocd.looked_at(application), finished_at=argocd_operation.ended_at(application))
+        looked, ended = argocd_health.looked_at(application), argocd_operation.ended_at(application)
+        return Baseline(looked_at=looked, finished_at=ended)
 
     def hashes(self, seen: Snapshot) -> tuple[str, ...]:
         application = self._one(seen)
@@ -85,7 +93,7 @@ class ArgocdRollout:
         Kinds without a rule here have been judged by Argo CD.
         """
         application = self._one(seen)
-        if application is None or argocd.is_here(application):
+        if application is None or argocd_health.is_here(application):
             return replace(self._manifest(seen).workloads(seen), unjudged=())
         return Workloads(notes=(f"as Argo CD sees it: {title(application)} deploys to another cluster",))
 
@@ -94,8 +102,15 @@ class ArgocdRollout:
         if not argocd.is_in_error(application, goal):
             self._erred_at = None
         elif self._erred_at is None:
-            self._erred_at = argocd.looked_at(application)
+            self._erred_at = argocd_health.looked_at(application)
         return self._erred_at
+
+    def _look(self, key: str, how: str) -> Nudge:
+        return Nudge(key, self._application, {_REFRESH: how})
+
+    def _later(self, key: str, how: str, now: datetime) -> Nudge:
+        """In a second of its own: what there is to be looked at again was there by ``now``, when it is first wanted."""
+        return replace(self._look(key, how), at=self._wanted.setdefault(key, now) + _SECOND)
 
     def _one(self, seen: Snapshot) -> Object | None:
         return next(iter(seen.get(self._application, ())), None)
@@ -110,14 +125,9 @@ class ArgocdRollout:
 
 def _parts(application: Object | None) -> list[Object]:
     """What the Application consists of in this cluster."""
-    if application is None or not argocd.is_here(application):
+    if application is None or not argocd_health.is_here(application):
         return []
-    return [_named(part) for part in status(application).get("resources") or () if _is_part(part)]
-
-
-def _is_part(part: Mapping[str, Any]) -> bool:
-    """Hooks come and go around a sync, and what is to be pruned belongs to it no more."""
-    return not part.get("hook") and not part.get("requiresPruning")
+    return [_named(part) for part in status(application).get("resources") or () if argocd_health.is_part(part)]
 
 
 def _named(part: Mapping[str, Any]) -> Object:

@@ -1,7 +1,7 @@
 """What a snapshot says of a rollout: release and workloads together, and what must last before it is said."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dag_gateway.config import PatienceSettings
@@ -9,12 +9,14 @@ from dag_gateway.model.health import Health, Verdict, failed, progressing
 from dag_gateway.model.reason import Reason
 from dag_gateway.model.target import Goal
 
-from . import old_news, workloads
+from . import gone_jobs, old_news, workloads
 from .diagnose import Patience, Problem
+from .in_place import Containers
 from .live import Snapshot
 from .objects import uid
 from .old_news import OldNews
 from .rollout import Rollout
+from .untouched import Standing
 from .workloads import Workloads
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -42,21 +44,41 @@ class Assessor:
         self._limits = limits
         self._patience = Patience.fresh()
         self._older: set[str] = set()
+        self._jobs: gone_jobs.Finished = {}
+        self._containers = Containers()
+        self._standing = Standing()
         self._old_news: OldNews | None = None
 
     def assess(self, seen: Snapshot, good: Collection[str], now: datetime, hint: str = "") -> Assessment:
         """``good`` are the commits that hold our content; ``hint`` is told while the rollout is on its way."""
         released = self._rollout.released(seen, self._goal, good, now)
         since = self._rollout.since(seen, self._goal, good)
-        held = self._rollout.workloads(seen)
+        held = self._containers.seeing(self._with_jobs_judged(self._rollout.workloads(seen), released, since))
+        untouched = self._untouched(released, held, since, now)
         if self._old_news is None or released.verdict is not Verdict.HEALTHY:
-            self._old_news = old_news.noted(held)
+            self._old_news = old_news.noted(held, untouched)
         if released.verdict is Verdict.HEALTHY:
             held = old_news.without(held, self._old_news, since, self._older)
             since = _BEGINNING
-        problems = (*self._of_pods(held, since, now), *self._rollout.problems(seen, self._goal, good))
+        touched = replace(held, owners=[owner for owner in held.owners if uid(owner) not in untouched])
+        problems = (*self._of_pods(touched, since, now), *self._rollout.problems(seen, self._goal, good))
         self._patience = self._patience.seeing(problems, now)
-        return self._judged(released, workloads.judge(held, since, now), problems, since, now, hint)
+        running = workloads.judge(workloads.without_news(held, untouched), since, now)
+        return self._judged(released, running, problems, since, now, hint)
+
+    def _with_jobs_judged(self, held: Workloads, released: Health, since: datetime | None) -> Workloads:
+        """Jobs of ours may be removed while we look; one from before may have the same name."""
+        if since is not None or released.verdict is Verdict.HEALTHY:
+            self._jobs = gone_jobs.seeing(self._jobs, held)
+        return gone_jobs.judged(held, self._jobs)
+
+    def _untouched(self, released: Health, held: Workloads, since: datetime | None, now: datetime) -> frozenset[str]:
+        """What still runs as it did before our rollout began; once ours is released, all of it is ours."""
+        if since is None:
+            self._standing = self._standing.seeing(held, now)
+        if since is None or released.verdict is Verdict.HEALTHY:
+            return frozenset()
+        return self._standing.untouched(held, since)
 
     def _of_pods(self, held: Workloads, since: datetime | None, now: datetime) -> tuple[Problem, ...]:
         """What stops the rollout in its pods; those that were there before it began are not among them."""

@@ -18,7 +18,7 @@ Address = tuple[str, ...]
 
 
 class Cache:
-    """A label is indexed from the first listener on that asks for one value of it."""
+    """A label is indexed from the first selection on that is expected to ask for one value of it."""
 
     def __init__(self) -> None:
         self._members: dict[Address, dict[str, Object]] = {}
@@ -42,11 +42,19 @@ class Cache:
             members = {selection.name: members[selection.name]} if selection.name in members else {}
         return tuple(members[key] for key in sorted(members) if matches(selection.labels, labels(members[key])))
 
-    def listen(self, selection: Selection, wake: Wake) -> None:
-        """``wake`` is among those that ``note`` names for objects of ``selection``, until ``ignore`` of the same."""
+    def count(self, place: str) -> int:
+        """How many objects there are in a namespace."""
+        return len(self._members.get((place,), ()))
+
+    def expect(self, selection: Selection) -> None:
+        """``select`` of it need not look at all objects from now on."""
         pair = first_pair(selection.labels)
         if pair and not selection.name:
             self._index(pair[0])
+
+    def listen(self, selection: Selection, wake: Wake) -> None:
+        """``wake`` is among those that ``note`` names for objects of ``selection``, until ``ignore`` of the same."""
+        self.expect(selection)
         self._listeners.setdefault(self._address(selection), {})[selection, wake] = None
 
     def ignore(self, selection: Selection, wake: Wake) -> None:

@@ -7,13 +7,15 @@ from dag_gateway.config import ClusterSettings
 
 from .api import Api
 from .informers import Informers
+from .shared_lists import SharedLists
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """Its API, the watches that all who follow something there share, and its settings."""
+    """Its API, the watches and the lists that all who follow something there share, and its settings."""
 
     api: Api
     informers: Informers
+    lists: SharedLists
     clock: Clock
     settings: ClusterSettings

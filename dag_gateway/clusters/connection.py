@@ -2,6 +2,8 @@
 
 import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import yaml
 from kubernetes.aio.client import ApiClient, Configuration
@@ -21,6 +23,7 @@ async def connect(cluster: str, settings: ClusterSettings) -> ApiClient:
     configuration.connection_pool_maxsize = _NO_LIMIT
     try:
         await _configure(configuration, settings)
+        configuration.client_session_kwargs = {"trust_env": _is_proxied(configuration.host)}
         return ApiClient(configuration)
     except ConfigException as error:
         raise ClusterMisconfigured(f"cluster {cluster}: {str(error)[:300]}{_file(settings.kubeconfig)}") from error
@@ -33,6 +36,13 @@ async def connect(cluster: str, settings: ClusterSettings) -> ApiClient:
         raise ClusterMisconfigured(
             f"cluster {cluster}: {_what(settings)} is not valid ({type(error).__name__})"
         ) from None
+
+
+def _is_proxied(url: str) -> bool:
+    """Whether the environment names a proxy for it. aiohttp would find out in two threads for each request, and look
+    for another login in ``~/.netrc``."""
+    address = urlsplit(url)
+    return address.scheme in getproxies() and not proxy_bypass(address.hostname or "")
 
 
 async def _configure(configuration: Configuration, settings: ClusterSettings) -> None:

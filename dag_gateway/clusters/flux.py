@@ -99,9 +99,12 @@ def judge(chain: Chain, goal: Goal, known_good: Collection[str]) -> Health:
     def ours(version: object) -> bool:
         return is_ours(version, goal, known_good, chain)
 
+    def may_be_ours(version: object) -> bool:
+        return ours(version) or _may_be_ours(version, goal, chain)
+
     health = (
         obstacle(chain, goal.path)
-        or flux_release.superseded(release, ours, _revision_before(goal))
+        or flux_release.superseded(release, ours, may_be_ours, _revision_before(goal))
         or _fetching(chain.git_repository, goal, known_good)
         or _building(chain, goal, known_good)
         or flux_release.judge(release, ours)
@@ -124,6 +127,25 @@ def is_ours(version: object, goal: Goal, known_good: Collection[str], chain: Cha
     digits = metadata.split(".")[0]
     built_from_ours = len(digits) == _SHORT_HASH and any(good.startswith(digits) for good in known_good)
     return number == goal.chart_version.partition("+")[0] and built_from_ours
+
+
+def _may_be_ours(version: object, goal: Goal, chain: Chain) -> bool:
+    """With ``reconcileStrategy: Revision`` each commit of the repository makes another version of the same content, and
+    of those that source and chart do not name any more nobody has asked whether ours is in them."""
+    same_number = str(version or "").partition("+")[0] == goal.chart_version.partition("+")[0]
+    return _strategy(chain.helm_release or {}) == "Revision" and same_number
+
+
+def was_tried(chain: Chain, goal: Goal) -> bool:
+    """Whether our content was the last that Helm has tried, with whatever result."""
+    attempted = status(chain.helm_release or {}).get("lastAttemptedRevision")
+    return is_ours(attempted, goal, (goal.commit,), chain)
+
+
+def is_built(chain: Chain, goal: Goal) -> bool:
+    """Whether the chart that Helm would try now is ours."""
+    artifact = status(chain.helm_chart or {}).get("artifact") or {}
+    return is_ours(artifact.get("revision"), goal, (goal.commit,), chain)
 
 
 def attempted_since(chain: Chain, goal: Goal, known_good: Collection[str]) -> datetime | None:

@@ -21,7 +21,13 @@ REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 RESET_AT = "reconcile.fluxcd.io/resetAt"
 """With the value of ``requestedAt``: forget how often it failed, so that what has failed is tried again."""
 
-WAITING = frozenset({"HealthCheckCanceled", "DependencyNotReady", "SourceNotReady", "ProgressingWithRetry"})
+_RETRIES_LATER = "RetryAfterInterval"
+"""Reason of ``Ready=False`` between two tries of ``RetryOnFailure``; older ones say nothing of the failure there
+(helm-controller#1337)."""
+
+WAITING = frozenset(
+    {"HealthCheckCanceled", "DependencyNotReady", "SourceNotReady", "ProgressingWithRetry", _RETRIES_LATER}
+)
 """Reasons of ``Ready=False`` after which the controller goes on by itself."""
 
 _NEVER_BEGINS = frozenset({"AccessDenied", "InvalidCELExpression"})
@@ -34,8 +40,8 @@ def history(release: Object) -> list[Mapping[str, Any]]:
     return sorted(entries, key=lambda entry: int(entry.get("version") or 0), reverse=True)
 
 
-def superseded(release: Object, is_ours: IsOurs, baseline_revision: int | None) -> Health | None:
-    """FAILED where ours was deployed after the push, and something else was after it.
+def superseded(release: Object, is_ours: IsOurs, may_be_ours: IsOurs, baseline_revision: int | None) -> Health | None:
+    """FAILED where ours was deployed after the push, and something else was after it, certainly not ours.
 
     The same version may also lie in the history from long before: only revisions newer than the baseline's count,
     none where that is unknown (None). Nor does what remediation puts after ours: the newest attempt is ours then.
@@ -43,7 +49,7 @@ def superseded(release: Object, is_ours: IsOurs, baseline_revision: int | None) 
     if baseline_revision is None or is_ours(status(release).get("lastAttemptedRevision")):
         return None
     entries = history(release)
-    if not entries or is_ours(entries[0].get("chartVersion")):
+    if not entries or may_be_ours(entries[0].get("chartVersion")):
         return None
     for entry in entries[1:]:
         after_push = int(entry.get("version") or 0) > baseline_revision
@@ -65,7 +71,7 @@ def judge(release: Object, is_ours: IsOurs) -> Health:
     if meta(release).get("deletionTimestamp"):
         return progressing(f"{title(release)} is being deleted")
     if not is_ours(attempted):
-        if _never_begins(release):
+        if never_begins(release):
             return failed(Reason.STALLED, f"{title(release)} can not begin{_cause(release, 'Stalled')}")
         ready = condition(release, "Ready")
         trouble = why(ready) if ready.get("status") == "False" else ""
@@ -91,12 +97,20 @@ def _ended_badly(release: Object, is_ours: IsOurs) -> Health | None:
         words = f"{title(release)} failed and was taken back{_cause(release, 'Remediated')}{_failure(release)}"
         return failed(_reason(release, Reason.ROLLOUT_FAILED), words)
     ready = condition(release, "Ready")
-    if ready.get("status") == "False" and ready.get("reason") not in WAITING:
+    if ready.get("status") == "False" and ready.get("reason") not in WAITING and not _retries(release):
         return failed(_reason(release, Reason.ROLLOUT_FAILED), f"{title(release)} failed{why(ready)}")
     return None
 
 
-def _never_begins(release: Object) -> bool:
+def _retries(release: Object) -> bool:
+    """Whether the last action is tried again for ever, at an interval (``RetryOnFailure``)."""
+    action = str(status(release).get("lastAttemptedReleaseAction") or "upgrade")
+    strategy = (spec(release).get(action) or {}).get("strategy") or {}
+    return strategy.get("name") == "RetryOnFailure"
+
+
+def never_begins(release: Object) -> bool:
+    """Whether it was refused before its chart was looked at; no other chart changes that."""
     settled = _current(release, "Stalled") and not holds(release, "Reconciling") and not awaits_a_look(release)
     return settled and holds(release, "Stalled") and condition(release, "Stalled").get("reason") in _NEVER_BEGINS
 
@@ -109,7 +123,8 @@ def _proven(release: Object, is_ours: IsOurs) -> Health:
     if not is_ours(version):
         return progressing(f"{title(release)}: the newest release holds {version or 'nothing'}, not our chart")
     if state != "deployed":
-        return progressing(f"{title(release)}: our release is {state}{why(ready)}")
+        cause = _failure(release) if ready.get("reason") == _RETRIES_LATER else ""
+        return progressing(f"{title(release)}: our release is {state}{why(ready)}{cause}")
     if ready.get("status") != "True" or not _current(release, "Ready"):
         return progressing(f"{title(release)} is not ready for its current spec{why(ready)}")
     if _tests_missing(release):

@@ -8,31 +8,17 @@ from dag_gateway.model.health import Health
 from dag_gateway.model.target import Baseline, Goal, Target
 from dag_gateway.model.timestamps import rfc3339
 
-from . import flux, flux_inventory, flux_kustomization, flux_release
+from . import flux, flux_release
 from .diagnose import Problem
+from .flux_places import Places
 from .flux_release import REQUESTED_AT, RESET_AT
 from .live import Snapshot
-from .manifest import Manifest
 from .objects import Object, key, meta, name, namespace
 from .pods_of import pods_of, workloads_of
-from .resources import (
-    GIT_REPOSITORIES,
-    HELM_CHARTS,
-    HELM_RELEASES,
-    KUSTOMIZATIONS,
-    OWNERS,
-    PODS,
-    REPLICA_SETS,
-    ROLLOUTS,
-    Resource,
-    Selection,
-)
+from .resources import HELM_RELEASES, Selection
 from .rollout import Nudge
 from .warnings import refused_pods
 from .workloads import Workloads
-
-_NAME = "helm.toolkit.fluxcd.io/name"
-_NAMESPACE = "helm.toolkit.fluxcd.io/namespace"
 
 _CREATED = frozenset({"ReplicaSet", "Pod"})
 """Kinds that a chart may hold itself, and that controllers create, perhaps with the labels of their own object."""
@@ -45,52 +31,59 @@ class FluxRollout:
     """See ``rollout.Rollout``."""
 
     def __init__(self, target: Target) -> None:
-        self._namespace, self._name = target.resource_namespace, target.resource_name
-        self._release = Selection(HELM_RELEASES, self._namespace, name=self._name)
-        self._read: tuple[Object | None, Manifest | None] = (None, None)
+        self._release = Selection(HELM_RELEASES, target.resource_namespace, name=target.resource_name)
+        self._read: Places | None = None
+        self._tried_before: bool | None = None
 
     def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
-        release = _one(seen, self._release)
-        if release is None or not flux.takes_from_git(release):
+        places = self._places(seen)
+        if places is None or not flux.takes_from_git(places.release):
             return (self._release,)
-        return (self._release, _repository(release), _chart(release))
+        return (self._release, places.repository, places.chart)
 
     def running(self, seen: Snapshot) -> tuple[Selection, ...]:
-        release = _one(seen, self._release)
-        if release is None:
+        places = self._places(seen)
+        if places is None:
             return ()
-        inventory = self._inventory(release)
-        listed = inventory.followed if inventory else ()
-        return (*self._labelled(release, *OWNERS, REPLICA_SETS, PODS), *listed, *pods_of(self._owners(seen)))
+        listed = places.inventory.followed if places.inventory else ()
+        return (*places.owners, *places.created, *listed, *pods_of(_owners(places, seen)))
 
     def helpful(self, seen: Snapshot) -> tuple[Selection, ...]:
         """The Kustomization that applied the release, and warnings.
 
         Without an inventory also Argo Rollouts, which few clusters have; an inventory names those that there are.
         """
-        release = _one(seen, self._release)
-        if release is None:
+        places = self._places(seen)
+        if places is None:
             return ()
-        inventory = self._inventory(release)
-        others = inventory.optional if inventory else self._labelled(release, ROLLOUTS)
-        return (*_kustomization(release), *others, *refused_pods(self._owners(seen)))
+        others = places.inventory.optional if places.inventory else places.rollouts
+        return (*places.kustomization, *others, *refused_pods(_owners(places, seen)))
 
     def nudges(self, seen: Snapshot, goal: Goal, now: datetime) -> tuple[Nudge, ...]:
-        """The source as soon as it is there, and the release, which may have given up on the same content before."""
-        release = _one(seen, self._release)
-        if release is None:
+        """The source as soon as it is there, and the release where it may have given up before we came.
+
+        It forgets its failures by itself when there is another version (helm-controller ``internal/action/reset.go``).
+        Asked to forget them before, it tries the chart that it has, and ours waits behind that.
+        """
+        places = self._places(seen)
+        if places is None:
             return ()
-        at = rfc3339(now)
-        again = Nudge("release", self._release, {REQUESTED_AT: at, RESET_AT: at})
-        repository = _repository(release)
-        return (Nudge("source", repository, {REQUESTED_AT: at}), again) if _one(seen, repository) else (again,)
+        chain, at = self._chain(seen), rfc3339(now)
+        if self._tried_before is None:
+            self._tried_before = flux.was_tried(chain, goal)
+        asked = [Nudge("source", places.repository, {REQUESTED_AT: at})] if chain.git_repository else []
+        if flux_release.never_begins(places.release):
+            asked.append(Nudge("look", self._release, {REQUESTED_AT: at}))
+        if self._tried_before and flux.is_built(chain, goal):
+            asked.append(Nudge("release", self._release, {REQUESTED_AT: at, RESET_AT: at}))
+        return tuple(asked)
 
     def obstacle(self, seen: Snapshot, path: str) -> Health | None:
         return flux.obstacle(self._chain(seen), path)
 
     def baseline(self, seen: Snapshot) -> Baseline:
-        release = _one(seen, self._release)
-        entries = flux_release.history(release) if release else []
+        places = self._places(seen)
+        entries = flux_release.history(places.release) if places else []
         if not entries:
             return Baseline()
         return Baseline(str(entries[0].get("chartVersion", "")), int(entries[0].get("version") or 0))
@@ -109,44 +102,37 @@ class FluxRollout:
 
     def workloads(self, seen: Snapshot) -> Workloads:
         """What carries the labels of helm-controller, and what the inventory lists, in whichever namespace."""
-        release, owners = _one(seen, self._release), self._owners(seen)
+        places = self._places(seen)
+        owners = _owners(places, seen) if places else []
         held = workloads_of(owners, seen)
-        inventory = self._inventory(release) if release else None
-        if inventory is not None:
-            listed = inventory.workloads(seen)
-            return replace(held, missing=listed.missing, unjudged=listed.unjudged)
-        return held if owners or release is None else replace(held, notes=(_UNKNOWN_PARTS,))
+        if places is not None and places.inventory is not None:
+            listed = places.inventory.workloads(seen)
+            return replace(held, missing=listed.missing, unjudged=listed.unjudged, gone=listed.gone)
+        return held if owners or places is None else replace(held, notes=(_UNKNOWN_PARTS,))
 
-    def _owners(self, seen: Snapshot) -> list[Object]:
-        """Each object once; what others create below these is found by owner references."""
+    def _places(self, seen: Snapshot) -> Places | None:
+        """Made once for each version of the release, which may list hundreds of objects. None: there is no release."""
         release = _one(seen, self._release)
         if release is None:
-            return []
-        inventory = self._inventory(release)
-        labelled = self._labelled(release, *OWNERS, ROLLOUTS, REPLICA_SETS, PODS)
-        own = [obj for obj in _held(labelled, seen) if obj.get("kind") not in _CREATED or not _has_owner(obj)]
-        listed = inventory.workloads(seen).owners if inventory else ()
-        return list({(key(obj), namespace(obj), name(obj)): obj for obj in (*own, *listed)}.values())
-
-    def _inventory(self, release: Object) -> Manifest | None:
-        """Made once for each version of the release: it may list hundreds of objects. None: the release has none."""
-        if release is not self._read[0]:
-            parts = flux_inventory.objects(release)
-            place = flux.workload_namespace(release)
-            self._read = (release, None if parts is None else Manifest(parts, place))
-        return self._read[1]
-
-    def _labelled(self, release: Object, *resources: Resource) -> tuple[Selection, ...]:
-        labels = f"{_NAME}={self._name},{_NAMESPACE}={self._namespace}"
-        place = flux.workload_namespace(release)
-        return tuple(Selection(resource, place, labels) for resource in resources)
+            return None
+        if self._read is None or self._read.release is not release:
+            self._read = Places.of(release, self._release)
+        return self._read
 
     def _chain(self, seen: Snapshot) -> flux.Chain:
-        release = _one(seen, self._release)
-        if release is None:
+        places = self._places(seen)
+        if places is None:
             return flux.Chain(None, None, None)
-        kustomization = next((_one(seen, selection) for selection in _kustomization(release)), None)
-        return flux.Chain(_one(seen, _repository(release)), _one(seen, _chart(release)), release, kustomization)
+        kustomization = next((_one(seen, selection) for selection in places.kustomization), None)
+        return flux.Chain(_one(seen, places.repository), _one(seen, places.chart), places.release, kustomization)
+
+
+def _owners(places: Places, seen: Snapshot) -> list[Object]:
+    """Each object once; what others create below these is found by owner references."""
+    labelled = (*places.owners, *places.rollouts, *places.created)
+    own = [obj for obj in _held(labelled, seen) if obj.get("kind") not in _CREATED or not _has_owner(obj)]
+    listed = places.inventory.workloads(seen).owners if places.inventory else ()
+    return list({(key(obj), namespace(obj), name(obj)): obj for obj in (*own, *listed)}.values())
 
 
 def _held(selections: Iterable[Selection], seen: Snapshot) -> list[Object]:
@@ -159,19 +145,3 @@ def _has_owner(obj: Object) -> bool:
 
 def _one(seen: Snapshot, selection: Selection) -> Object | None:
     return next(iter(seen.get(selection, ())), None)
-
-
-def _repository(release: Object) -> Selection:
-    place, own_name = flux.source_name(release)
-    return Selection(GIT_REPOSITORIES, place, name=own_name)
-
-
-def _chart(release: Object) -> Selection:
-    place, own_name = flux.chart_name(release)
-    return Selection(HELM_CHARTS, place, name=own_name)
-
-
-def _kustomization(release: Object) -> tuple[Selection, ...]:
-    """The one that applied the release; none where another tool did."""
-    address = flux_kustomization.address(release)
-    return (Selection(KUSTOMIZATIONS, address[0], name=address[1]),) if address else ()

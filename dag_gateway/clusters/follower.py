@@ -129,11 +129,11 @@ class Follower:
 
     async def _proven(self, seen: Snapshot, live: Live) -> Assessment:
         """Every end is judged again on fresh lists: watches of different kinds run behind one another."""
-        await self._ask_for_attention(seen)
+        ask_at = await self._ask_for_attention(seen)
         assessment = await self._assess(seen)
         if not assessment.final:
-            return assessment
-        again = await read_again(self._cluster.api, self._rollout, seen)
+            return replace(assessment, again_at=_earlier(assessment.again_at, ask_at))
+        again = await read_again(self._cluster.lists, self._rollout, seen)
         if again is None:  # the watches will show what else there is, those that were refused perhaps by now
             self._parts += 1
             live.renew()
@@ -151,14 +151,17 @@ class Follower:
         now = self._assessor.assess(seen, self._ancestry.good, self._clock.now(), self._hint)
         return replace(now, again_at=_earlier(now.again_at, ask_again_at))
 
-    async def _ask_for_attention(self, seen: Snapshot) -> None:
-        """Once each, where the target wants it. A refusal costs time, not the deployment, so it is only told."""
-        if not self._nudge:
-            return
-        for nudge in self._rollout.nudges(seen, self._goal, self._clock.now()):
-            if nudge.key not in self._nudged:
+    async def _ask_for_attention(self, seen: Snapshot) -> datetime | None:
+        """Once each, where the target wants it; when the next is to be asked. A refusal costs time, not the deployment,
+        so it is only told."""
+        now = self._clock.now()
+        wanted = self._rollout.nudges(seen, self._goal, now) if self._nudge else ()
+        new = [nudge for nudge in wanted if nudge.key not in self._nudged]
+        for nudge in new:
+            if nudge.at is None or nudge.at <= now:
                 self._nudged.add(nudge.key)
                 await self._ask(nudge)
+        return _earlier(*(nudge.at for nudge in new if nudge.key not in self._nudged))
 
     async def _ask(self, nudge: Nudge) -> None:
         try:

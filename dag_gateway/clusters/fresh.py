@@ -10,27 +10,27 @@ from .live import Snapshot
 from .objects import Object
 from .resources import FOLLOWED, Selection
 from .rollout import Rollout
-from .whole import read_now
+from .shared_lists import SharedLists
 
 _Answer = TypeVar("_Answer")
 
 
-async def read_proof(api: Api, rollout: Rollout) -> Snapshot:
+async def read_proof(lists: SharedLists, rollout: Rollout) -> Snapshot:
     """Everything that proves the release, in the order in which it becomes known, and what helps if it is permitted."""
     seen: dict[Selection, tuple[Object, ...]] = {}
     while missing := [selection for selection in rollout.proof(seen) if selection not in seen]:
-        seen.update(await _lists(api, missing))
-    return {**seen, **await _permitted_lists(api, rollout.helpful(seen))}
+        seen.update(await _lists(lists, missing))
+    return {**seen, **await _permitted_lists(lists, rollout.helpful(seen))}
 
 
-async def read_again(api: Api, rollout: Rollout, seen: Snapshot) -> Snapshot | None:
+async def read_again(lists: SharedLists, rollout: Rollout, seen: Snapshot) -> Snapshot | None:
     """What ``seen`` shows, read anew: the workloads first, then what proves the release, so ours before and after.
 
     None when there is more to read by now than ``seen`` knew of: nothing can be concluded from a part.
     """
     running, proof, helpful = rollout.running(seen), rollout.proof(seen), rollout.helpful(seen)
-    fresh = {**await _lists(api, running), **await _permitted_lists(api, helpful)}
-    fresh.update(await _lists(api, proof))
+    parts = await _together((_lists(lists, running), _permitted_lists(lists, helpful)))
+    fresh = {**parts[0], **parts[1], **await _lists(lists, proof)}
     asked = {*running, *proof, *helpful}
     wanted = {*rollout.running(fresh), *rollout.proof(fresh), *rollout.helpful(fresh)}
     return fresh if wanted <= asked else None
@@ -41,24 +41,24 @@ async def check_access(api: Api, selections: Iterable[Selection]) -> None:
     await _together(api.check_access(selection) for selection in selections)
 
 
-async def _lists(api: Api, selections: Iterable[Selection]) -> dict[Selection, tuple[Object, ...]]:
+async def _lists(lists: SharedLists, selections: Iterable[Selection]) -> dict[Selection, tuple[Object, ...]]:
     asked = tuple(dict.fromkeys(selections))
-    found = await _together(read_now(api, selection) for selection in asked)
+    found = await _together(lists.read(selection) for selection in asked)
     return dict(zip(asked, found, strict=True))
 
 
-async def _permitted_lists(api: Api, selections: Iterable[Selection]) -> dict[Selection, tuple[Object, ...]]:
+async def _permitted_lists(lists: SharedLists, selections: Iterable[Selection]) -> dict[Selection, tuple[Object, ...]]:
     """Without those that are refused or not served; a cluster that does not answer has not refused.
 
     What runs pods may be unknown to a cluster, never hidden: raises Forbidden, as nobody would see an unfinished one.
     """
-    found = await _together(_permitted_list(api, selection) for selection in dict.fromkeys(selections))
+    found = await _together(_permitted_list(lists, selection) for selection in dict.fromkeys(selections))
     return {selection: items for part in found for selection, items in part.items()}
 
 
-async def _permitted_list(api: Api, selection: Selection) -> dict[Selection, tuple[Object, ...]]:
+async def _permitted_list(lists: SharedLists, selection: Selection) -> dict[Selection, tuple[Object, ...]]:
     try:
-        return {selection: (await api.list_objects(selection)).items}
+        return {selection: await lists.read(selection)}
     except Forbidden:
         if selection.resource.key in FOLLOWED:
             raise

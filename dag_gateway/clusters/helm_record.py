@@ -25,6 +25,8 @@ _LARGEST = 32 * 1024**2
 
 _CONTAINERS = ("initContainers", "containers")
 
+_LIFETIME = "ttlSecondsAfterFinished"
+
 IMAGES = "images"
 """Where an object of a release has its ``images``; not a field of Kubernetes."""
 
@@ -42,8 +44,9 @@ class UnreadableRelease(Invalid):
 class Release:
     """One revision of a release. ``created`` is when the API server stored it, before Helm touched any object.
 
-    ``objects`` are those of its manifest, of which no more is kept than what they are called and the images of their
-    containers: a manifest may have megabytes, and be of many targets. Hooks are not among them, Helm keeps those apart.
+    ``objects`` are those of its manifest, of which no more is kept than what they are called, the images of their
+    containers and how long a Job stays: a manifest may have megabytes, and be of many targets. Hooks are not among
+    them, Helm keeps those apart.
     """
 
     revision: int
@@ -108,8 +111,9 @@ def manifest_objects(text: str | None) -> tuple[Object, ...]:
 def _called(obj: Object) -> Object:
     metadata = {"name": name(obj), "namespace": namespace(obj)}
     called = {"apiVersion": str(obj.get("apiVersion", "")), "kind": str(obj["kind"]), "metadata": metadata}
-    found = images(obj)
-    return {**called, IMAGES: found} if found else called
+    found, lifetime = images(obj), spec(obj).get(_LIFETIME)
+    kept = {IMAGES: found} if found else {}
+    return {**called, **kept, **({} if lifetime is None else {"spec": {_LIFETIME: lifetime}})}
 
 
 def images(obj: Object) -> dict[str, str]:

@@ -66,6 +66,13 @@ class Informers:
                 task.cancel()
             await asyncio.wait(self._tasks)
 
+    def count(self, place: Selection) -> int | None:
+        """How many objects a kind has in one namespace, as far as a watch of all of them knows; None: not known."""
+        running = self._running.get(self._watched(place))
+        if running is None or not running.informer.synced or _is_read_alone(place):
+            return None
+        return running.informer.cache.count(place.namespace)
+
     def _for(self, selection: Selection) -> _Running:
         watched = self._watched(selection)
         running = self._running.get(watched)

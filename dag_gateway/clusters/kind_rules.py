@@ -27,8 +27,10 @@ def _deployment(obj: Object, now: datetime) -> Health:
     available = progress.get("status") == "True" and progress.get("reason") == "NewReplicaSetAvailable"
     rolled_out = available or spec(obj).get("progressDeadlineSeconds") in (None, _NO_DEADLINE)
     want = replicas(obj)
+    paused = bool(spec(obj).get("paused")) and not rolled_out
     return first_gap(
         obj,
+        (paused, f"paused, {count(obj, 'updatedReplicas')} of {want} updated, waits to be resumed"),
         (count(obj, "replicas") < want, f"replicas {count(obj, 'replicas')} -> {want}"),
         (count(obj, "updatedReplicas") < want, f"{count(obj, 'updatedReplicas')} of {want} updated"),
         (count(obj, "replicas") > want, f"{pods(count(obj, 'replicas') - want, 'old ')} still there"),

@@ -16,14 +16,23 @@ class Lease:
         self, selection: Selection, wake: Wake, informer: Informer, give_back: Callable[["Lease"], None]
     ) -> None:
         self.selection = selection
-        self.wake = wake
+        self._wake = wake
         self._informer = informer
         self._give_back = give_back
-        informer.cache.listen(selection, wake)
+        self._objects: tuple[Object, ...] | None = None
+        informer.cache.listen(selection, self.wake)
+
+    def wake(self) -> None:
+        """Something has changed, for the cache or for who looks."""
+        self._objects = None
+        self._wake()
 
     @property
     def objects(self) -> tuple[Object, ...]:
-        return self._informer.cache.select(self.selection)
+        """The same tuple until one of them changes."""
+        if self._objects is None:
+            self._objects = self._informer.cache.select(self.selection)
+        return self._objects
 
     @property
     def synced(self) -> bool:
@@ -48,7 +57,7 @@ class Lease:
     def move(self, informer: Informer) -> None:
         """Goes on with another informer, which knows the same objects."""
         self._informer.cache.ignore(self.selection, self.wake)
-        self._informer = informer
+        self._informer, self._objects = informer, None
         informer.cache.listen(self.selection, self.wake)
 
     def release(self) -> None:

@@ -1,12 +1,13 @@
 """The objects that Helm rendered: which of them are looked at, under which names, and what the cluster has of them."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
 from dag_gateway.model.health import Health, progressing
 
+from .gone_jobs import expires
 from .live import Snapshot
-from .objects import Object, key, name, namespace
+from .objects import Object, key, meta, name, namespace
 from .other_kind_rules import EXISTING
 from .pods_of import pods_of, workloads_of
 from .resources import FOLLOWED, OPTIONAL, Selection, resource_of
@@ -15,10 +16,16 @@ from .workloads import Workloads, is_hook
 
 
 class Manifest:
-    """Plain objects as Helm rendered them; ``namespace`` is that of the objects which name none. Hooks do not count."""
+    """Plain objects as Helm rendered them; ``namespace`` is that of the objects which name none. Hooks do not count.
 
-    def __init__(self, objects: Sequence[Object], namespace: str) -> None:
+    ``may_be_gone`` says of which objects it is no news that they are not there any more.
+    """
+
+    def __init__(
+        self, objects: Sequence[Object], namespace: str, may_be_gone: Callable[[Object], bool] = expires
+    ) -> None:
         self._namespace = namespace
+        self._may_be_gone = may_be_gone
         own = [obj for obj in objects if not is_hook(obj)]
         self.followed = self._placed(own, FOLLOWED)
         """What is looked at, each object under the selection that gives exactly it."""
@@ -39,9 +46,11 @@ class Manifest:
     def workloads(self, seen: Snapshot) -> Workloads:
         """What the cluster has of it; what was read and is not there is missing, what could not be read not judged."""
         wanted = {**self.followed, **self.optional}
+        absent = [(selection, obj) for selection, obj in wanted.items() if selection in seen and not seen[selection]]
         return replace(
             workloads_of(_read(wanted, seen), seen),
-            missing=[_missing(selection) for selection in wanted if selection in seen and not seen[selection]],
+            missing=[_missing(selection) for selection, obj in absent if not self._may_be_gone(obj)],
+            gone=[_placed_at(selection, obj) for selection, obj in absent if self._may_be_gone(obj)],
             unjudged=[*self.unknown, *(obj for selection, obj in self.optional.items() if selection not in seen)],
         )
 
@@ -52,6 +61,10 @@ class Manifest:
             for resource, obj in found
             if resource
         }
+
+
+def _placed_at(selection: Selection, obj: Object) -> Object:
+    return {**obj, "metadata": {**meta(obj), "namespace": selection.namespace}}
 
 
 def _read(selections: Iterable[Selection], seen: Snapshot) -> list[Object]:

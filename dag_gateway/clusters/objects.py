@@ -1,6 +1,6 @@
 """Reading plain Kubernetes objects: dicts as the API sends them, nothing assumed to be there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,10 +64,8 @@ def owned_by(obj: Object, owner: Object) -> bool:
 
 def condition(obj: Object, kind: str) -> Mapping[str, Any]:
     """The status condition of that type; empty where there is none."""
-    for entry in status(obj).get("conditions") or ():
-        if entry.get("type") == kind:
-            return dict(entry)
-    return {}
+    entries: Iterable[Mapping[str, Any]] = status(obj).get("conditions") or ()
+    return next((entry for entry in entries if entry.get("type") == kind), {})
 
 
 def holds(obj: Object, kind: str) -> bool:

@@ -13,13 +13,17 @@ _STATUSES = ("initContainerStatuses", "containerStatuses")
 
 @dataclass(frozen=True, slots=True)
 class OldNews:
-    """``restarts`` by uid of the pod and container; ``missed`` says by uid when a Deployment missed its deadline."""
+    """``restarts`` by uid of the pod and container; ``missed`` says by uid when a Deployment missed its deadline.
+
+    ``untouched`` are the uids of the owners and pods that were not of our rollout yet, whenever that was.
+    """
 
     restarts: Mapping[tuple[str, str], int]
     missed: Mapping[str, str]
+    untouched: Collection[str] = ()
 
 
-def noted(held: Workloads) -> OldNews:
+def noted(held: Workloads, untouched: Collection[str] = ()) -> OldNews:
     """What can be said against the workloads now."""
     restarts = {
         (uid(pod), str(entry.get("name", ""))): _restarts(entry)
@@ -27,30 +31,34 @@ def noted(held: Workloads) -> OldNews:
         for part in _STATUSES
         for entry in status(pod).get(part) or ()
     }
-    return OldNews(restarts, {uid(owner): _missed(owner) for owner in held.owners if _missed(owner)})
+    return OldNews(restarts, {uid(owner): _missed(owner) for owner in held.owners if _missed(owner)}, untouched)
 
 
 def without(held: Workloads, old: OldNews, since: datetime | None, older: Collection[str]) -> Workloads:
     """Restarts counted from those in ``old`` on, and no missed deadline that is in it.
 
-    What is not older than ``since`` stays: then it is of our rollout, however early it was noted. The API's times are
-    whole seconds: ``older`` are the uids of pods that were there before that second was over.
+    What is not older than ``since`` stays: then it is of our rollout, however early it was noted, unless it was
+    untouched. The API's times are whole seconds: ``older`` are the uids of pods that were there before that second was
+    over.
     """
     owners = [_without_missed(owner, old, since) for owner in held.owners]
-    pods = [pod if _is_new(pod, since, older) else _with_new_restarts(pod, old) for pod in held.pods]
+    pods = [pod if _is_new(pod, old, since, older) else _with_new_restarts(pod, old) for pod in held.pods]
     return replace(held, owners=owners, pods=pods)
 
 
 def _without_missed(owner: Object, old: OldNews, since: datetime | None) -> Object:
     missed = _missed(owner)
-    if not missed or old.missed.get(uid(owner)) != missed or _not_older(moment(missed), since):
+    if not missed or old.missed.get(uid(owner)) != missed:
+        return owner
+    if _not_older(moment(missed), since) and uid(owner) not in old.untouched:
         return owner
     kept = [entry for entry in status(owner)["conditions"] if entry.get("type") != "Progressing"]
     return {**owner, "status": {**status(owner), "conditions": kept}}
 
 
-def _is_new(pod: Object, since: datetime | None, older: Collection[str]) -> bool:
-    return _not_older(created(pod), since) and not (created(pod) == since and uid(pod) in older)
+def _is_new(pod: Object, old: OldNews, since: datetime | None, older: Collection[str]) -> bool:
+    was_there = uid(pod) in old.untouched or (created(pod) == since and uid(pod) in older)
+    return _not_older(created(pod), since) and not was_there
 
 
 def _with_new_restarts(pod: Object, old: OldNews) -> Object:

@@ -1,10 +1,11 @@
 """What Helm rendered from a chart: which objects are compared with the cluster, and where they differ. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from .gone_jobs import expires
 from .live import Snapshot
 from .manifest import Manifest
-from .objects import Object, key, meta, name, namespace, spec
+from .objects import Object, holds, key, meta, name, namespace, spec
 from .resources import CONFIG_MAPS, Resource, Selection, resource_of
 from .subset import difference, is_unsettled
 
@@ -31,10 +32,26 @@ class RenderedChart:
             for obj, resource, place in placed
         }
         """Each under the selection that gives exactly it."""
+        self.expiring = frozenset(selection for selection, obj in self.compared.items() if expires(obj))
+        """The Jobs that Kubernetes removes once they have finished."""
 
-    def differences(self, seen: Snapshot) -> list[str]:
-        """``Deployment shop/web: spec.template...``, one for each object that is missing or differs."""
-        return list(self._differences(seen))
+    def differences(self, seen: Snapshot, done: Collection[Selection] = ()) -> list[str]:
+        """``Deployment shop/web: spec.template...``, one for each object that is missing or differs; what is ``done``
+        need not be there any more."""
+        return list(self._differences(seen, done))
+
+    def jobs(self, seen: Snapshot) -> dict[Selection, bool]:
+        """Of the expiring Jobs that are there, whether it is ours and complete."""
+        held = ((selection, live) for selection in self.expiring for live in seen.get(selection, ()))
+        return {
+            selection: holds(live, "Complete") and difference(self.compared[selection], live) is None
+            for selection, live in held
+        }
+
+    def changed(self, earlier: "RenderedChart") -> frozenset[Selection]:
+        """What is compared and the earlier chart did not have, or not in the same form."""
+        held = ((selection, new, earlier.compared.get(selection)) for selection, new in self.compared.items())
+        return frozenset(selection for selection, new, old in held if old is None or not _is_same(new, old))
 
     def less_than(self, earlier: "RenderedChart") -> dict[Selection, Object]:
         """The earlier form of each object that ours only takes something away from: what was live before has all that
@@ -45,8 +62,7 @@ class RenderedChart:
     def unprovable(self, earlier: "RenderedChart") -> str:
         """The names of the objects that changed since ``earlier`` where none of them is compared: then what was live
         before has all that ours asks for, and nothing shows whether ours was applied. Empty otherwise."""
-        held = ((new, earlier.compared.get(selection)) for selection, new in self.compared.items())
-        if any(old is None or not _is_same(new, old) for new, old in held):
+        if self.changed(earlier):
             return ""
         changed = [obj for obj in self._others if obj not in earlier._others]
         gone = [obj for obj in earlier._others if obj not in self._others]
@@ -61,12 +77,13 @@ class RenderedChart:
         )
         return ("live is what Helm rendered", *(f"{words}: {self._named(found)}" for words, found in told if found))
 
-    def _differences(self, seen: Snapshot) -> Iterator[str]:
+    def _differences(self, seen: Snapshot, done: Collection[Selection]) -> Iterator[str]:
         for selection, expected in self.compared.items():
             where = f"{selection.resource.kind} {selection.namespace}/{selection.name}"
             live = next(iter(seen.get(selection, ())), None)
             if live is None:
-                yield f"{where} is missing"
+                if selection not in done:
+                    yield f"{where} is missing"
             elif found := difference(expected, live):
                 yield f"{where}: {found}"
 

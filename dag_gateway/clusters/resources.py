@@ -1,6 +1,6 @@
 """The kinds that are known, and where the API serves them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .objects import Object
 
@@ -87,13 +87,21 @@ class Selection:
     name: str = ""
     metadata_only: bool = False
     fields: str = ""
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Of what tells selections apart in practice, once: each look at a rollout asks for a hundred hashes."""
+        object.__setattr__(self, "_hash", hash((self.resource.plural, self.namespace, self.name, self.labels)))
 
     def __hash__(self) -> int:
-        """Of what tells selections apart in practice: each look at a rollout asks for a hundred of these."""
-        return hash((self.resource.plural, self.namespace, self.name, self.labels))
+        return self._hash
 
     def __str__(self) -> str:
         return f"{self.resource.plural} in " + (f"namespace {self.namespace}" if self.namespace else "all namespaces")
+
+    def whole(self) -> "Selection":
+        """All objects of the kind there, whatever their names and labels."""
+        return Selection(self.resource, self.namespace, metadata_only=self.metadata_only, fields=self.fields)
 
     def query(self) -> list[tuple[str, str]]:
         """The selectors as query parameters."""

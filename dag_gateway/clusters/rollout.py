@@ -18,12 +18,13 @@ from .workloads import Workloads
 class Nudge:
     """Annotations that ask a controller to look at once at the one object that ``selection`` names.
 
-    Written once per ``key``, however often the same nudge is wanted.
+    Written once per ``key``, however often the same nudge is wanted, and not before ``at`` (None: at once).
     """
 
     key: str
     selection: Selection
     annotations: Mapping[str, str]
+    at: datetime | None = None
 
 
 class Rollout(Protocol):

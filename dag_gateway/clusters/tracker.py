@@ -20,6 +20,7 @@ from .follower import Contains, Follower
 from .fresh import check_access, read_proof
 from .informers import Informers
 from .pods_of import kinds_needed
+from .shared_lists import SharedLists
 from .trackers import TRACKERS, Charts, Objects
 
 
@@ -52,7 +53,7 @@ class Clusters:
         """
         cluster = await self._connected(target.cluster)
         rollout = TRACKERS[target.tracker](target, Charts(expected), cluster.settings.patience)
-        seen = await read_proof(cluster.api, rollout)
+        seen = await read_proof(cluster.lists, rollout)
         obstacle = rollout.obstacle(seen, path)
         if obstacle is not None:
             raise StepFailed(obstacle.reason or Reason.CONFIG_ERROR, obstacle.message)
@@ -93,4 +94,6 @@ class Clusters:
         self._stack.push_async_callback(api.close)
         informers = Informers(api, self._clock, settings.scope)
         self._stack.push_async_callback(informers.aclose)
-        return Connected(api, informers, self._clock, settings)
+        lists = SharedLists(api, informers.count)
+        self._stack.push_async_callback(lists.aclose)
+        return Connected(api, informers, lists, self._clock, settings)

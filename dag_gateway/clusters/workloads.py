@@ -38,6 +38,8 @@ class Workloads:
     """One entry per object that should be there and is not."""
     unjudged: Sequence[Object] = ()
     """What belongs to the release and nobody can judge: of a kind without a rule, or not to be read."""
+    gone: Sequence[Object] = ()
+    """Jobs that are not there and that Kubernetes removes once they have finished."""
     warnings: Sequence[Object] = ()
     """Events of controllers that can not create pods and have no other way to tell it; see ``warnings``."""
     notes: Sequence[str] = ()
@@ -52,7 +54,7 @@ def judge(workloads: Workloads, since: datetime | None, now: datetime) -> Health
     """
     parts = [_judge_owner(owner, workloads, since, now) for owner in workloads.owners if not is_hook(owner)]
     whole = worst((*parts, *workloads.missing))
-    if not parts and not workloads.missing and not workloads.notes:
+    if not parts and not workloads.missing and not workloads.gone and not workloads.notes:
         whole = healthy("the release has no workloads")
     if whole.verdict is not Verdict.HEALTHY:
         return whole
@@ -77,6 +79,12 @@ def problems(
         if not is_hook(owner) and rules.judge(owner, now).verdict is not Verdict.HEALTHY:
             found.extend(_problems_of(owner, workloads, since, older, patience))
     return tuple(sorted(found, key=lambda problem: problem.grace is None))
+
+
+def without_news(workloads: Workloads, untouched: Collection[str]) -> Workloads:
+    """Without the bad news of the owners whose uids are in ``untouched``: our rollout has not come to them yet."""
+    owners = [_without_old_news(owner, None) if uid(owner) in untouched else owner for owner in workloads.owners]
+    return replace(workloads, owners=owners)
 
 
 def is_hook(obj: Object) -> bool:
@@ -125,7 +133,7 @@ def _unjudged(workloads: Workloads) -> str:
     named = [
         f"{title(obj)} ({'it could not be read' if key(obj) in rules.RULES else 'no rule for its kind'})"
         for obj in workloads.unjudged
-    ]
+    ] + [f"{title(obj)} (gone)" for obj in workloads.gone]
     others = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return f"not judged: {', '.join(named[:_NAMED])}{others}" if named else ""
 

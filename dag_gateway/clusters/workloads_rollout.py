@@ -10,7 +10,7 @@ from dag_gateway.model.target import Baseline, Goal, Target
 
 from .diagnose import Problem
 from .live import Snapshot
-from .objects import Object
+from .objects import Object, name, namespace
 from .rendered import RenderedChart
 from .resources import Selection
 from .rollout import Nudge
@@ -31,6 +31,9 @@ class WorkloadsRollout:
         before = RenderedChart(earlier, target.namespace)
         self._before = self._chart.less_than(before)
         self._unprovable = self._chart.unprovable(before)
+        self._others_tell = bool(self._chart.changed(before) - self._chart.expiring)
+        self._jobs: dict[Selection, bool] = {}
+        self._was_live: bool | None = None
 
     def proof(self, seen: Snapshot) -> tuple[Selection, ...]:
         return tuple(self._chart.compared)
@@ -60,11 +63,20 @@ class WorkloadsRollout:
         return ()
 
     def released(self, seen: Snapshot, goal: Goal, known_good: Collection[str], now: datetime) -> Health:
-        found = self._chart.differences(seen) or self._left_over(seen)
+        found = self._chart.differences(seen, self._done(seen)) or self._left_over(seen)
         if not found:
             return self.obstacle(seen, goal.path) or self._proven(goal)
         others = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
         return progressing(f"{goal.chart_version} is not live yet: {'; '.join(found[:_TOLD])}{others}")
+
+    def _done(self, seen: Snapshot) -> Collection[Selection]:
+        """The Jobs that need not be there: seen complete; or not seen at all, where everything else was live, and other
+        than what the chart before it says, when we came. Otherwise they are still to come."""
+        if self._was_live is None:
+            rest = self._chart.differences(seen, self._chart.expiring) or self._left_over(seen)
+            self._was_live = self._others_tell and not rest
+        self._jobs.update(self._chart.jobs(seen))
+        return [selection for selection in self._chart.expiring if self._jobs.get(selection, self._was_live)]
 
     def _proven(self, goal: Goal) -> Health:
         if not self._unprovable:
@@ -92,4 +104,8 @@ class WorkloadsRollout:
         return None
 
     def workloads(self, seen: Snapshot) -> Workloads:
-        return replace(self._manifest.workloads(seen), notes=self._chart.notes())
+        """A Job that was seen complete has been judged, though it is gone."""
+        complete = {(selection.namespace, selection.name) for selection, done in self._jobs.items() if done}
+        held = self._manifest.workloads(seen)
+        gone = [obj for obj in held.gone if (namespace(obj), name(obj)) not in complete]
+        return replace(held, notes=self._chart.notes(), gone=gone)

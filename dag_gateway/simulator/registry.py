@@ -3,7 +3,6 @@
 import secrets
 import uuid
 from collections.abc import Callable
-from datetime import UTC
 
 from dag_gateway.clock import Clock
 
@@ -32,10 +31,6 @@ class Registry:
     def now(self) -> str:
         """The time as Kubernetes writes it."""
         return timestamp(self._clock.now())
-
-    def now_exactly(self) -> str:
-        """The time with microseconds (``meta/v1.MicroTime``)."""
-        return self._clock.now().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def read(self, key: Key) -> Object:
         """The object; refused with 404 when it is not there."""

@@ -20,6 +20,13 @@ from .wakeups import ACCEPTED, environment_key
 
 _MOST = 100
 
+_LOCKED = (
+    select(deployments.c.number, deployments.c.status, deployments.c.lease, deployments.c.last_event)
+    .where(deployments.c.number.in_(bindparam("numbers", expanding=True)))
+    .order_by(deployments.c.number)
+    .with_for_update()
+)
+
 
 class LostRace(GatewayError):
     """Somebody else moved the deployment; whoever gets this stops without writing."""
@@ -108,13 +115,7 @@ def _lost(move: Move, standing: Standing | None) -> LostRace:
 
 async def _locked(connection: AsyncConnection, numbers: set[int]) -> dict[int, Standing]:
     """Where the deployments stand. Locked in one order, so that two replicas never wait for each other."""
-    query = (
-        select(deployments.c.number, deployments.c.status, deployments.c.lease, deployments.c.last_event)
-        .where(deployments.c.number.in_(sorted(numbers)))
-        .order_by(deployments.c.number)
-        .with_for_update()
-    )
-    rows = await connection.execute(query)
+    rows = await connection.execute(_LOCKED, {"numbers": sorted(numbers)})
     return {row.number: Standing(row.status, row.lease, row.last_event) for row in rows}
 
 

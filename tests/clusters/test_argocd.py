@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from dag_gateway.clusters import argocd, argocd_operation
+from dag_gateway.clusters import argocd, argocd_health, argocd_operation
 from dag_gateway.clusters.diagnose import Problem
 from dag_gateway.model.health import Health, Verdict, failed, healthy
 from dag_gateway.model.reason import Reason
@@ -18,6 +18,8 @@ GOAL = Goal(OURS, PATH, "web", "1.1.0", Baseline(looked_at="2026-01-31T11:59:00Z
 WEB = "Application argocd/web"
 UNSEEN = f"{WEB} has not seen our commit c0ffee000000 yet"
 STALE = f"{WEB} has synced our commit and not told its health since"
+SUSPENDED = f"{WEB} is Suspended: something in it is paused and waits to be resumed"
+OF_ITS_OWN = f"{WEB} is synced, and all that is not Healthy is Suspended"
 
 
 def application(state: str) -> dict[str, Any]:
@@ -79,12 +81,13 @@ WAITING = [
     ("health-before-sync", STALE),
     ("degraded-before-sync", STALE),
     ("never-reconciled", STALE),
+    ("same-second-elsewhere", STALE),
     ("without-operation-before", f"{WEB} has not been looked at since the push"),
     ("progressing", f"{WEB} is synced, its health is Progressing"),
     ("missing", f"{WEB} is synced, its health is Missing"),
     ("health-unknown", f"{WEB} is synced, its health is Unknown"),
     ("health-empty", f"{WEB} is synced, its health is not known"),
-    ("suspended", f"{WEB} is Suspended: something in it is paused and waits to be resumed"),
+    ("suspended", SUSPENDED),
     (
         "degraded",
         f'{WEB} is synced, its health is Degraded (Deployment web: Deployment "web" exceeded its progress deadline)',
@@ -103,6 +106,7 @@ PROVEN = [
     "other-spelling",
     "elsewhere",
     "in-cluster-by-name",
+    "same-second",
 ]
 
 FAILED = [
@@ -203,7 +207,7 @@ def test_an_application_that_is_not_there_is_waited_for() -> None:
 
     assert (health.verdict, health.message) == (Verdict.PROGRESSING, "the Application does not exist yet")
     assert argocd.problems(None, GOAL, [OURS], 30.0, None) == ()
-    assert argocd.looked_at(None) is None
+    assert argocd_health.looked_at(None) is None
 
 
 @pytest.mark.parametrize(("state", "message"), WAITING)
@@ -340,12 +344,52 @@ def test_our_pods_can_be_there_since_the_sync_of_our_commit_began(state: str, be
 
 @pytest.mark.parametrize(
     ("state", "stale"),
-    [("health-before-sync", True), ("never-reconciled", True), ("new", True), ("deployed", False)],
+    [
+        ("health-before-sync", True),
+        ("never-reconciled", True),
+        ("new", True),
+        ("deployed", False),
+        ("same-second", False),
+        ("same-second-elsewhere", True),
+    ],
 )
 def test_health_from_before_the_sync_is_known_as_such(state: str, stale: bool) -> None:
-    assert argocd.is_stale(application(state)) is stale
+    assert argocd_health.is_stale(application(state)) is stale
 
 
 @pytest.mark.parametrize(("state", "here"), [("deployed", True), ("in-cluster-by-name", True), ("elsewhere", False)])
 def test_the_destination_says_whether_the_pods_can_be_seen(state: str, here: bool) -> None:
-    assert argocd.is_here(application(state)) is here
+    assert argocd_health.is_here(application(state)) is here
+
+
+@pytest.mark.parametrize("state", ["suspended-cronjob", "suspended-rollout"])
+def test_what_is_suspended_and_judged_here_is_no_matter_of_argo_cd(state: str) -> None:
+    assert judge(state) == healthy(OF_ITS_OWN)
+    untold = application(state)
+    for part in untold["status"]["resources"]:
+        part.pop("health", None)
+    assert argocd_health.judge(untold) == healthy(OF_ITS_OWN)
+
+
+@pytest.mark.parametrize("state", ["suspended", "suspended-cronjob"])
+def test_what_is_suspended_in_another_cluster_is_waited_for(state: str) -> None:
+    away = {**application(state), "spec": application("elsewhere")["spec"]}
+
+    assert argocd_health.judge(away) == Health(Verdict.PROGRESSING, SUSPENDED)
+
+
+def test_nothing_that_can_not_be_judged_here_is_taken_for_what_is_suspended_on_purpose() -> None:
+    untold = application("suspended")
+    for part in untold["status"]["resources"]:
+        part.pop("health", None)
+    empty = application("suspended")
+    empty["status"]["resources"] = []
+
+    assert argocd_health.judge(untold) == argocd_health.judge(empty) == Health(Verdict.PROGRESSING, SUSPENDED)
+
+
+def test_a_hook_that_is_suspended_is_not_what_the_application_is_judged_by() -> None:
+    hooked = application("suspended")
+    hooked["status"]["resources"][-1]["hook"] = True
+
+    assert argocd_health.judge(hooked) == healthy(OF_ITS_OWN)

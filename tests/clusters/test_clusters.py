@@ -195,7 +195,7 @@ async def test_flux_giving_up_is_told_with_what_its_pods_say() -> None:
     )
 
 
-async def test_a_nudge_asks_the_source_and_then_the_release_once() -> None:
+async def test_a_nudge_asks_the_source_once() -> None:
     async with cluster() as (sim, clusters):
         target = replace(TARGET, nudge=True)
         async with followed(clusters.follow(target, GOAL, is_ours)) as rollout:
@@ -204,18 +204,18 @@ async def test_a_nudge_asks_the_source_and_then_the_release_once() -> None:
             await rollout.end()
 
     patched = [path.rpartition("/")[0].rpartition("/")[2] for method, path in sim.request_log if method == "PATCH"]
-    assert patched == ["gitrepositories", "helmreleases"]
+    assert patched == ["gitrepositories"]
 
 
 async def test_a_nudge_that_is_refused_is_a_hint_and_no_failure() -> None:
     async with cluster() as (sim, clusters):
-        sim.faults.forbidden |= {("patch", "gitrepositories"), ("patch", "helmreleases")}
+        sim.faults.forbidden.add(("patch", "gitrepositories"))
         async with followed(clusters.follow(replace(TARGET, nudge=True), GOAL, is_ours)) as rollout:
             told = await rollout.message("could not ask for an immediate reconciliation")
             await flux.our_release(sim)
             end = await rollout.end()
 
-    assert 'resources: ["helmreleases"], verbs: ["patch"]' in told.message
+    assert 'resources: ["gitrepositories"], verbs: ["patch"]' in told.message
     assert end.verdict is Verdict.HEALTHY
 
 

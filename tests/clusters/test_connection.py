@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -6,9 +7,11 @@ import pytest
 import yaml
 
 from dag_gateway.clusters.connection import connect
-from dag_gateway.clusters.errors import ClusterMisconfigured
+from dag_gateway.clusters.errors import ClusterMisconfigured, Forbidden
+from dag_gateway.clusters.resources import PODS, Selection
 from dag_gateway.config import ClusterSettings
 from dag_gateway.simulator.cluster import simulated_cluster
+from tests.fakes.cluster_api import api_of
 
 TOKEN = "s3cret-token"
 
@@ -91,3 +94,30 @@ async def test_outside_of_a_cluster_there_is_no_service_account(monkeypatch: pyt
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
     assert await problem(in_cluster=True) == "cluster production: Service host/port is not set."
+
+
+@pytest.mark.parametrize(("bypass", "count"), [("", 1), ("127.0.0.1", 0)], ids=["proxied", "not for this host"])
+async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, bypass: str, count: int) -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as proxy, simulated_cluster(controllers=False) as sim:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", bypass)
+        async with api_of(sim.url, sim.token) as api:
+            reached = asyncio.gather(api.list_objects(Selection(PODS, "default")), return_exceptions=True)
+            assert isinstance((await reached)[0], Forbidden) is bool(count)
+
+    assert [head.split()[1].startswith(sim.url.encode()) for head in asked] == [True] * count
+
+
+async def test_the_logins_of_the_machine_are_not_for_clusters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
+        assert (await api.list_objects(Selection(PODS, "default"))).items == ()

@@ -61,6 +61,11 @@ WAITING = [
     ("test-pending", f"{RELEASE}: its Helm tests have not succeeded"),
     ("health-check-canceled", f"{RELEASE}: our release is failed (HealthCheckCanceled: a new revision is there)"),
     ("retrying", f"{RELEASE} is being rolled out (ProgressingWithRetry: retrying)"),
+    (
+        "retrying-later",
+        f"{RELEASE}: our release is failed (RetryAfterInterval: Will retry after 1m0s)"
+        " (UpgradeFailed: Helm upgrade failed: context deadline exceeded)",
+    ),
     ("deleted", f"{RELEASE} is being deleted"),
     ("fetch-stalled-asked-again", "GitRepository flux-system/iac waits for c0ffee000000 (URLInvalid)"),
     (
@@ -293,6 +298,21 @@ def test_with_the_strategy_revision_flux_replaces_our_own_build_metadata() -> No
     assert judge("revision-deployed", stamped).verdict is Verdict.HEALTHY
 
 
+@pytest.mark.parametrize(("version", "reason"), [("1.1.0+222222222222", None), ("1.2.0+2222", Reason.SUPERSEDED)])
+def test_with_the_strategy_revision_the_version_of_an_unknown_commit_may_be_ours(
+    version: str, reason: Reason | None
+) -> None:
+    overtaken = chain("revision-deployed")
+    assert overtaken.helm_release is not None
+    overtaken.helm_release["status"]["lastAttemptedRevision"] = version
+    overtaken.helm_release["status"]["history"] = [
+        {"version": 3, "chartVersion": version, "status": "deployed"},
+        {"version": 2, "chartVersion": "1.1.0+c0ffee000000", "status": "superseded"},
+    ]
+
+    assert flux.judge(overtaken, GOAL, [OURS]).reason is reason
+
+
 @pytest.mark.parametrize("baseline", [None, Baseline("1.2.0", 2)])
 def test_the_same_version_from_before_the_push_is_not_superseded(baseline: Baseline | None) -> None:
     health = judge("superseded", Goal(OURS, PATH, "web", "1.1.0", baseline))
@@ -325,6 +345,29 @@ def test_while_another_chart_is_attempted_our_newest_release_is_not_superseded()
     overtaken.helm_release["status"]["lastAttemptedRevision"] = "1.2.0"
 
     assert flux.judge(overtaken, GOAL, [OURS]).verdict is Verdict.PROGRESSING
+
+
+RETRIES = {"strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "action", "reason"),
+    [
+        ({"upgrade": RETRIES}, None, None),
+        ({"upgrade": RETRIES}, "upgrade", None),
+        ({"install": RETRIES}, "install", None),
+        ({"install": RETRIES}, "upgrade", Reason.ROLLOUT_FAILED),
+        ({"upgrade": {"strategy": {"name": "RemediateOnFailure"}}}, "upgrade", Reason.ROLLOUT_FAILED),
+    ],
+)
+def test_a_release_that_is_tried_again_for_ever_has_not_failed(
+    fields: dict[str, Any], action: str | None, reason: Reason | None
+) -> None:
+    trying = changed("upgrade-failed", {}, **fields)
+    assert trying.helm_release is not None
+    trying.helm_release["status"]["lastAttemptedReleaseAction"] = action
+
+    assert flux.judge(trying, GOAL, [OURS]).reason is reason
 
 
 def test_ours_released_twice_is_not_superseded_by_itself() -> None:

@@ -92,12 +92,41 @@ def test_a_suspended_object_is_an_obstacle_where_it_was_seen(state: str) -> None
     assert health.reason is Reason.SUSPENDED
 
 
-def test_the_source_is_asked_to_look_and_the_release_to_try_again_in_one_word() -> None:
+def test_the_source_is_asked_to_look_and_a_release_that_has_failed_with_ours_to_try_again() -> None:
     requested = {"reconcile.fluxcd.io/requestedAt": AT}
 
-    assert FluxRollout(TARGET).nudges(snapshot("old-healthy"), GOAL, NOW) == (
+    assert FluxRollout(TARGET).nudges(snapshot("upgrade-failed"), GOAL, NOW) == (
         Nudge("source", SOURCE, requested),
         Nudge("release", RELEASE, {**requested, "reconcile.fluxcd.io/resetAt": AT}),
+    )
+
+
+@pytest.mark.parametrize("state", ["old-healthy", "upgrade-failed-before", "built", "revision-old"])
+def test_a_release_is_not_asked_to_try_another_chart_again(state: str) -> None:
+    assert asked(FluxRollout(TARGET), state) == ["source"]
+
+
+def test_a_release_that_fails_with_ours_while_we_look_is_not_asked_to_try_again() -> None:
+    rollout = FluxRollout(TARGET)
+
+    assert [asked(rollout, state) for state in ("built", "upgrade-failed")] == [["source"], ["source"]]
+
+
+def test_a_release_that_has_failed_with_ours_waits_for_its_chart_before_it_is_asked() -> None:
+    rollout, other = FluxRollout(TARGET), snapshot("upgrade-failed")
+    (old,) = snapshot("old-healthy")[CHART]
+
+    assert [nudge.key for nudge in rollout.nudges({**other, CHART: (old,)}, GOAL, NOW)] == ["source"]
+    assert asked(rollout, "upgrade-failed") == ["source", "release"]
+
+
+def test_with_the_strategy_revision_the_commit_tells_whether_a_release_has_failed_with_ours() -> None:
+    assert asked(FluxRollout(TARGET), "revision-deployed") == ["source", "release"]
+
+
+def test_a_release_that_was_refused_is_asked_to_look_again_but_not_to_forget_its_failures() -> None:
+    assert FluxRollout(TARGET).nudges(snapshot("access-denied"), GOAL, NOW)[1:] == (
+        Nudge("look", RELEASE, {"reconcile.fluxcd.io/requestedAt": AT}),
     )
 
 
@@ -105,7 +134,11 @@ def test_nobody_is_asked_before_it_exists() -> None:
     rollout = FluxRollout(TARGET)
 
     assert rollout.nudges({}, GOAL, NOW) == ()
-    assert [nudge.key for nudge in rollout.nudges(snapshot("no-repository"), GOAL, NOW)] == ["release"]
+    assert asked(rollout, "no-repository") == []
+
+
+def asked(rollout: FluxRollout, state: str) -> list[str]:
+    return [nudge.key for nudge in rollout.nudges(snapshot(state), GOAL, NOW)]
 
 
 def test_a_failure_of_the_same_content_before_counts_only_once_flux_has_looked_again() -> None:

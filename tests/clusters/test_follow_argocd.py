@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from tests.fakes.fast_clock import FastClock
 from tests.fakes.flux_cluster import is_ours
 from tests.fakes.followed import Followed, followed
 from tests.fakes.kubernetes_objects import load
+from tests.fakes.simulated import until
 
 AGAIN = "comparison-error-again"
 REFRESH = "argocd.argoproj.io/refresh"
@@ -188,6 +190,79 @@ async def test_a_nudge_asks_for_a_look_and_for_a_thorough_one_when_the_health_is
             assert (await rollout.end()).verdict is Verdict.HEALTHY
 
     assert [method for method, path in sim.request_log if method == "PATCH"] == ["PATCH", "PATCH"]
+
+
+async def test_a_look_in_the_second_in_which_the_sync_ended_is_enough_where_the_pods_are_seen() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await application(sim, "same-second")
+        await played.deployment(sim, "web:2", ready=1)
+        async with following(sim) as rollout:
+            await rollout.message("web: 0/2 pods ready (1 of 2 available)")
+            await played.deployment(sim, "web:2")
+            end = await rollout.end()
+
+    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
+
+
+async def test_of_another_cluster_such_a_look_is_asked_for_again_once_the_second_is_over() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await application(sim, "same-second-elsewhere")
+        async with following(sim, target=NUDGED) as rollout:
+            await rollout.message("has synced our commit and not told its health since")
+            await until(sim, lambda: annotations(sim) == {REFRESH: "hard"})
+            await application(sim, "elsewhere")
+            end = await rollout.end()
+
+    assert end.verdict is Verdict.HEALTHY
+    assert [method for method, path in sim.request_log if method == "PATCH"] == ["PATCH", "PATCH"]
+
+
+def test_another_look_is_not_asked_for_before_a_second_has_passed() -> None:
+    rollout = ArgocdRollout(TARGET, 30.0)
+    start = SystemClock().now()
+
+    def asked(state: str, seconds: float) -> dict[str, float | None]:
+        seen = {Selection(APPLICATIONS, "argocd", name="web"): (load(f"argocd-{state}"),)}
+        nudges = rollout.nudges(seen, GOAL, start + timedelta(seconds=seconds))
+        return {nudge.key: (nudge.at - start).total_seconds() if nudge.at else None for nudge in nudges}
+
+    assert asked("same-second", 0.0) == {"refresh": None}
+    assert asked("health-before-sync", 0.0) == {"refresh": None, "hard/2026-01-31T12:00:05Z": None}
+    assert asked("same-second-elsewhere", 0.5) == {"refresh": None, "again/2026-01-31T12:00:05Z": 1.5}
+    assert asked("same-second-elsewhere", 0.9) == {"refresh": None, "again/2026-01-31T12:00:05Z": 1.5}
+    assert asked("comparison-error", 2.0) == {"refresh": None, "error/2026-01-31T12:00:06Z": 3.0}
+
+
+async def test_a_suspended_cron_job_holds_up_nobody() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await played.deployment(sim, "web:2")
+        await sim.apply({**load("cronjob-there"), "status": {}})
+        await application(sim, "suspended-cronjob")
+        async with following(sim) as rollout:
+            end = await rollout.end()
+
+    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 2/2 pods ready")
+
+
+async def test_an_argo_rollout_that_is_paused_holds_up_the_rollout_by_itself() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await argo_rollout(sim, "paused")
+        await application(sim, "suspended-rollout")
+        async with following(sim) as rollout:
+            await rollout.message("web: 0/3 pods ready (paused (CanaryPauseStep), waits for `promote`)")
+            await argo_rollout(sim, "healthy")
+            end = await rollout.end()
+
+    assert (end.verdict, end.message) == (Verdict.HEALTHY, "web: 3/3 pods ready")
+    assert {health.verdict for health in rollout.told[:-1]} == {Verdict.PROGRESSING}
+
+
+async def argo_rollout(sim: SimulatedCluster, state: str) -> None:
+    """What the Application consists of, as its controller sees it."""
+    obj = load(f"rollout-{state}")
+    status = {field: value for field, value in obj.pop("status").items() if field != "observedGeneration"}
+    metadata = {field: obj["metadata"][field] for field in ("name", "namespace")}
+    await played.put(sim, {**obj, "metadata": metadata}, status)
 
 
 async def test_nobody_asks_where_the_target_does_not_want_it() -> None:

@@ -132,17 +132,35 @@ async def test_a_suspended_kustomization_is_told_before_the_push() -> None:
     assert caught.value.reason is Reason.SUSPENDED
 
 
-async def test_a_release_that_is_born_later_is_asked_when_it_is_there() -> None:
+async def test_a_release_that_has_failed_with_the_chart_before_ours_is_not_made_to_try_that_again() -> None:
+    async with simulated_cluster(controllers=False) as sim:
+        await flux.old_release(sim)
+        failed = flux.condition("Ready", "False", "UpgradeFailed", "timeout")
+        gave_up = flux.condition("Stalled", "True", "RetriesExceeded", "Failed to upgrade after 1 attempt(s)")
+        await flux.helm_release(sim, {"1.0.0": "failed"}, failed, gave_up)
+        async with following(sim, target=replace(TARGET, nudge=True)) as rollout:
+            await rollout.message("waits for c0ffee000000")
+            await flux.our_release(sim)
+            await flux.deployment(sim, "web:2")
+            await rollout.end()
+
+    assert patched(sim) == ["gitrepositories"]
+
+
+async def test_a_source_that_is_born_later_is_asked_when_it_is_there() -> None:
     async with simulated_cluster(controllers=False) as sim, following(sim, target=replace(TARGET, nudge=True)) as told:
         await told.message("the HelmRelease does not exist yet")
         await flux.helm_release(sim, {"1.0.0": "deployed"})
         await told.message("the GitRepository does not exist yet")
-        assert "reconcile.fluxcd.io/requestedAt" in annotations(sim)
         await flux.git_repository(sim, OURS)
         await told.message("the HelmChart does not exist yet")
 
-        asked = [path.rpartition("/")[0].rpartition("/")[2] for method, path in sim.request_log if method == "PATCH"]
-        assert asked == ["helmreleases", "gitrepositories"]
+        assert patched(sim) == ["gitrepositories"]
+
+
+def patched(sim: SimulatedCluster) -> list[str]:
+    """The kinds that were written to, in this order."""
+    return [path.rpartition("/")[0].rpartition("/")[2] for method, path in sim.request_log if method == "PATCH"]
 
 
 def annotations(sim: SimulatedCluster) -> dict[str, str]:

@@ -14,6 +14,7 @@ from dag_gateway.clusters.informers import Informers
 from dag_gateway.clusters.live import Snapshot
 from dag_gateway.clusters.objects import Object
 from dag_gateway.clusters.resources import PODS, ROLLOUTS, Selection
+from dag_gateway.clusters.shared_lists import SharedLists
 from dag_gateway.clusters.watch import REFUSALS
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Verdict
@@ -75,13 +76,18 @@ async def read_all(api: Api, rollout: FluxRollout) -> Snapshot:
     return seen
 
 
+def exactly(api: Api) -> SharedLists:
+    """Lists of nothing but what is asked for."""
+    return SharedLists(api, lambda place: None)
+
+
 async def test_what_proves_the_release_is_read_after_everything_else() -> None:
     rollout = FluxRollout(TARGET)
     async with simulated_cluster(controllers=False) as sim, api_of(sim.url, sim.token) as api:
         await flux.old_release(sim)
         seen = await read_all(api, rollout)
         sim.request_log.clear()
-        assert await read_again(api, rollout, seen) == seen
+        assert await read_again(exactly(api), rollout, seen) == seen
 
         kinds = [path.partition("?")[0].rpartition("/")[2] for _, path in sim.request_log]
         assert sorted(kinds[-3:]) == ["gitrepositories", "helmcharts", "helmreleases"]
@@ -94,7 +100,7 @@ async def test_when_there_is_more_than_was_known_nothing_is_concluded() -> None:
         await flux.old_release(sim)
         seen = await read_all(api, rollout)
         await another_deployment(sim, ready=1)
-        assert await read_again(api, rollout, seen) is None
+        assert await read_again(exactly(api), rollout, seen) is None
 
 
 async def test_who_does_not_answer_has_not_refused_what_only_helps() -> None:
@@ -110,7 +116,7 @@ async def test_who_does_not_answer_has_not_refused_what_only_helps() -> None:
         seen = await read_all(api, rollout)
         async with api_of(sim.url, sim.token, kind=SilentApi) as silent:
             with pytest.raises(ClusterUnreachable, match=r"cluster production does not answer: no answer"):
-                await read_again(silent, rollout, seen)
+                await read_again(exactly(silent), rollout, seen)
 
 
 async def test_what_only_helps_may_be_refused() -> None:
@@ -166,7 +172,7 @@ async def test_a_rollout_that_never_has_enough_is_not_judged_and_holds_up_nobody
         await flux.our_release(sim)
         clock = FastClock(50)
         informers = Informers(api, clock)
-        cluster = Connected(api, informers, clock, ClusterSettings(server=sim.url))
+        cluster = Connected(api, informers, exactly(api), clock, ClusterSettings(server=sim.url))
         follower = Follower(cluster, RestlessRollout(TARGET), GOAL, is_ours)
         async with followed(follower.healths()) as restless, following(api, TARGET, GOAL, is_ours) as rollout:
             await rollout.end()

@@ -40,6 +40,18 @@ async def test_one_watch_of_the_whole_cluster_answers_everybody() -> None:
         assert len(requests(sim, "pods")) == 2
 
 
+async def test_what_a_lease_holds_is_looked_up_once_for_each_change_of_it() -> None:
+    async with informed(pod("a", app="web")) as (sim, watcher):
+        web, api = await watcher.synced(WEB), await watcher.synced(API)
+        held = web.objects
+        await sim.apply(pod("b", app="api"))
+        await watcher.until(lambda: names(api) == ["b"])
+        assert web.objects is held
+        await sim.apply(pod("c", app="web"))
+        await watcher.until(lambda: names(web) == ["a", "c"])
+        assert names(api) == ["b"]
+
+
 async def test_other_fields_are_another_watch() -> None:
     async with informed() as (sim, watcher):
         await watcher.synced(Selection(EVENTS, "shop", fields="reason=FailedCreate"))

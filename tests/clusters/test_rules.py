@@ -43,6 +43,7 @@ READY = [
     ("rollout-bluegreen-healthy", "web: ready"),
     ("rollout-hashed-generation", "web: ready"),
     ("rollout-workload-seen", "web: ready"),
+    ("rollout-canary-delayed", "web: ready"),
 ]
 
 ON_THEIR_WAY = [
@@ -50,6 +51,7 @@ ON_THEIR_WAY = [
     ("deployment-unseen", "web: the controller has not seen the new spec yet"),
     ("deployment-reconciling", "web: reconciling (Busy: at it)"),
     ("deployment-scaling", "web: replicas 1 -> 3"),
+    ("deployment-paused", "web: paused, 0 of 3 updated, waits to be resumed"),
     ("deployment-updating", "web: 2 of 3 updated"),
     ("deployment-surplus", "web: 1 old pod still there"),
     ("deployment-unavailable", "web: 2 of 3 available"),
@@ -102,6 +104,7 @@ ON_THEIR_WAY = [
     ("rollout-unavailable", "web: 2 of 3 available"),
     ("rollout-surplus", "web: 1 old pod still there"),
     ("rollout-canary-switching", "web: the new pods are not the stable ones yet"),
+    ("rollout-canary-delayed-unavailable", "web: 5 of 6 available, 3 old pods among them"),
     ("rollout-bluegreen-switching", "web: traffic still goes to the old pods"),
     ("rollout-progressing", "web: progressing (more replicas need to be updated)"),
 ]

@@ -94,3 +94,19 @@ async def test_closing_the_clusters_closes_every_watch() -> None:
             await all_watched(sim)
             assert sim.open_watches > 0
         await none_open(sim)
+
+
+async def test_ends_that_come_together_share_their_lists() -> None:
+    alone = KINDS + 1  # pods and ReplicaSets are asked for twice, warnings not at all
+    async with simulated_cluster(controllers=False) as sim, connected(sim, FastClock(50)) as clusters:
+        await flux.old_release(sim)
+        async with crowd(clusters, [TARGET] * 50, "waits for c0ffee000000") as rollouts:
+            await all_watched(sim)
+            sim.request_log.clear()
+            await flux.our_release(sim)
+            await flux.deployment(sim, "web:2")
+            ends = await asyncio.gather(*[rollout.end() for rollout in rollouts])
+
+    assert {end.verdict for end in ends} == {Verdict.HEALTHY}
+    lists = [path for _, path in sim.request_log if "watch=" not in path]
+    assert len(lists) <= 3 * alone

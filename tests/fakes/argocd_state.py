@@ -73,7 +73,7 @@ async def refreshed(sim: SimulatedCluster) -> None:
 
 
 async def live(sim: SimulatedCluster, commit: str) -> None:
-    """Wait until the application is synced to a commit, and healthy by a look from after the sync."""
+    """Wait until the application is synced to a commit, and healthy since, as far as whole seconds tell."""
 
     def done() -> bool:
         status = argo_status(sim)

@@ -9,6 +9,7 @@ from dag_gateway.clusters.api import Api
 from dag_gateway.clusters.connected import Connected
 from dag_gateway.clusters.follower import Contains, Follower
 from dag_gateway.clusters.informers import Informers
+from dag_gateway.clusters.shared_lists import SharedLists
 from dag_gateway.clusters.trackers import TRACKERS, Charts
 from dag_gateway.config import ClusterSettings
 from dag_gateway.model.health import Health, Verdict
@@ -85,11 +86,13 @@ async def following(
     """The only follower at a cluster whose edge may be one that misbehaves."""
     clock = clock or FastClock(50)
     informers = Informers(api, clock)
-    cluster = Connected(api, informers, clock, ClusterSettings(server="http://not-used"))
+    lists = SharedLists(api, informers.count)
+    cluster = Connected(api, informers, lists, clock, ClusterSettings(server="http://not-used"))
     rollout = TRACKERS[target.tracker](target, Charts(goal.expected, goal.earlier), cluster.settings.patience)
     follower = Follower(cluster, rollout, goal, contains, nudge=target.nudge)
     try:
         async with followed(follower.healths()) as listener:
             yield listener
     finally:
+        await lists.aclose()
         await informers.aclose()

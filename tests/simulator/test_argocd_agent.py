@@ -6,6 +6,7 @@ import pytest_asyncio
 from dag_gateway.helm import Helm
 from dag_gateway.simulator.cluster import SimulatedCluster, simulated_cluster
 from dag_gateway.simulator.kinds import APPLICATION, CONFIG_MAP, DEPLOYMENT
+from dag_gateway.simulator.patches import merge_patch
 from tests.fakes.argocd_state import (
     AUTOMATED,
     KEY,
@@ -86,9 +87,10 @@ async def test_a_commit_that_changes_no_manifest_needs_no_operation(sim: Simulat
 
 async def test_every_refresh_moves_the_time_of_the_last_look(sim: SimulatedCluster, iac: FluxIac) -> None:
     await applied(sim, iac)
-    before = argo_status(sim)["reconciledAt"]
+    begun = sim.registry.now()
+    sim.registry.edit(KEY, lambda item: merge_patch(item, {"status": {"reconciledAt": "2026-01-31T12:00:00Z"}}))
     await refreshed(sim)
-    assert argo_status(sim)["reconciledAt"] > before
+    assert begun <= argo_status(sim)["reconciledAt"] <= sim.registry.now()
 
 
 async def test_without_automation_it_waits_for_somebody_to_sync(sim: SimulatedCluster, iac: FluxIac) -> None:

@@ -83,3 +83,13 @@ def test_a_service_is_born_with_an_address_of_its_own() -> None:
     service = with_defaults(SERVICE, item)
     assert (service["spec"]["clusterIP"], service["spec"]["type"]) == ("10.96.1.2", "ClusterIP")
     assert service["status"] == {"loadBalancer": {}}
+
+
+def test_what_is_only_read_is_not_copied_and_comes_by_namespace_and_name() -> None:
+    store = ObjectStore()
+    for namespace, name in (("shop", "b"), ("shop", "a"), ("cart", "c")):
+        store.put(Key(CONFIG_MAP, namespace, name), config_map(name))
+    assert [item["metadata"]["name"] for item in store.stored(CONFIG_MAP)] == ["c", "a", "b"]
+    assert store.stored(CONFIG_MAP, "shop") == store.select(CONFIG_MAP, "shop")
+    assert store.stored(CONFIG_MAP, "shop")[0] is store.stored(CONFIG_MAP, "shop")[0]
+    assert store.select(CONFIG_MAP, "shop")[0] is not store.stored(CONFIG_MAP, "shop")[0]

@@ -27,7 +27,7 @@ def get(registry: Registry, address: Address, request: Request) -> Response:
 def listed(registry: Registry, address: Address, request: Request) -> Response:
     """A collection, in pages when ``limit`` is given."""
     query, store = request.query_params, registry.store
-    items = store.select(address.kind, address.namespace, _selector(query))
+    items = store.stored(address.kind, address.namespace, _selector(query))
     version, start = _continued(query.get("continue", ""), registry)
     items = [item for item in items if _place(item) > start]
     limit = _number(query, "limit") or len(items)

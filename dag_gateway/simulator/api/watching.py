@@ -63,7 +63,7 @@ async def _events(watch: Watch, store: ObjectStore, faults: Faults) -> AsyncIter
     era, patience = faults.watch_era, _Patience(watch)
     version = store.version if watch.after is None else watch.after
     if watch.after is None:
-        for item in store.select(watch.kind, watch.namespace, watch.selector):
+        for item in store.stored(watch.kind, watch.namespace, watch.selector):
             yield {"type": "ADDED", "object": metadata_of(item) if watch.metadata_only else item}
         if watch.initial_bookmark:
             yield _bookmark(watch.kind, version, initial=True)

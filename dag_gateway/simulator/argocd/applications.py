@@ -27,11 +27,7 @@ _ATTEMPT = 60.0
 
 
 class ApplicationController:
-    """``stale``: so many simulated seconds after a sync nobody looks, and the health from before it stays.
-
-    ``finishedAt`` and ``reconciledAt`` have microseconds, unlike real ones: the order of the two decides whether a
-    health is fresh, and a whole simulated rollout is over within one real second.
-    """
+    """``stale``: so many simulated seconds after a sync nobody looks, and the health from before it stays."""
 
     def __init__(self, registry: Registry, helm: Helm, pace: Pace, stale: float) -> None:
         self._registry = registry
@@ -89,7 +85,7 @@ class ApplicationController:
         else:
             self._wanted[uid] = wanted
             status = outcome.compared(item, wanted.revisions, resources, self._registry.now())
-        self._write(key, {**status, "reconciledAt": self._registry.now_exactly()}, _refreshed)
+        self._write(key, {**status, "reconciledAt": self._registry.now()}, _refreshed)
 
     async def _go_on(self, key: Key, uid: str) -> float | None:
         """Judge again what is live, and sync when that is wanted."""
@@ -121,14 +117,14 @@ class ApplicationController:
                 results = await attempt.run(wanted, resources, prune=prune)
             except SyncFailed as error:
                 if 0 <= limit <= state.get("retryCount", 0):
-                    now = self._registry.now_exactly()
+                    now = self._registry.now()
                     self._finish(key, operations.ended(state, "Failed", str(error), error.resources, now))
                     return
                 state = operations.retried(state, str(error), error.resources)
                 self._write(key, {**self._registry.read(key)["status"], "operationState": state})
                 await asyncio.sleep(self._pace.step(_backoff(state["retryCount"])))
             else:
-                now, told = self._registry.now_exactly(), "successfully synced (all tasks run)"
+                now, told = self._registry.now(), "successfully synced (all tasks run)"
                 self._finish(key, operations.ended(state, "Succeeded", told, results, now), wanted)
                 return
 
