@@ -135,7 +135,7 @@ async def test_a_read_only_data_dir_is_named_and_waited_for(
     assert (record["status"], pushed(around)) == ("deployed", [accepted])
 
 
-async def test_a_large_upload_waits_for_room_as_everything_below_data_dir_does(
+async def test_large_charts_need_room_below_data_dir_on_their_way_in_and_out(
     around: Surroundings, tmp_path: Path
 ) -> None:
     noise = random.Random(1).randbytes(1024**2).hex().encode()
@@ -149,3 +149,8 @@ async def test_a_large_upload_waits_for_room_as_everything_below_data_dir_does(
                 assert (answer.status_code, answer.json()["code"]) == (503, "data_dir_unwritable")
                 assert int(answer.headers["retry-after"]) >= 1
             assert (await running.deploy(chart))["status"] == "deployed"
+            current = await running.current("chart")
+            assert int(current.headers["content-length"]) == len(current.content) > 1024**2
+            with full(disk):
+                answer = await running.current("chart")
+                assert (answer.status_code, answer.json()["code"]) == (503, "data_dir_unwritable")
