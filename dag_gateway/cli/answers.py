@@ -40,12 +40,18 @@ def accepted(answer: Answer) -> Answer:
 def describe(answer: Answer) -> str:
     """The gateway's own error text, or the status where something else answered."""
     body = _object(answer.body) or {}
-    text, code, request = body.get("error"), body.get("code"), answer.headers.get("x-request-id", "")
+    text, code, request = body.get("error"), code_of(answer), answer.headers.get("x-request-id", "")
     if not isinstance(text, str):
         text = "an answer that is not the gateway's"
-    named = f", {code}" if isinstance(code, str) else ""
+    named = f", {code}" if code else ""
     traced = f", request {request}" if request and answer.status >= 500 else ""
     return f"{text} (HTTP {answer.status}{named}{traced})"
+
+
+def code_of(answer: Answer) -> str:
+    """The gateway's own error code; empty where something else answered."""
+    code = (_object(answer.body) or {}).get("code")
+    return code if isinstance(code, str) else ""
 
 
 def deployment_id_of(answer: Answer) -> str:

@@ -1,8 +1,7 @@
 """The gateway's HTTP API as its clients call it: bounded, retried where that is safe, errors translated."""
 
 import io
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +12,11 @@ from dag_gateway.clock import Clock
 from dag_gateway.model.identity import UnverifiedJob
 
 from .answers import Answer, accepted, deployment_id_of, describe, json_object
-from .exits import OutcomeUnknown, WrongUsage
-from .retry import retry_after, wait_before
+from .doubt import Doubt
+from .exits import OutcomeUnknown, Refused, WrongUsage
 from .transport import http_client, read_body
+from .tries import Tries
 
-_RETRIES = 3
 _LARGEST_JSON = 16 * 1024 * 1024
 _LARGEST_CHART = 256 * 1024 * 1024
 _TIMEOUT = httpx.Timeout(60, connect=10)
@@ -42,27 +41,33 @@ class Gateway:
     def __init__(self, url: str, http: httpx.AsyncClient, clock: Clock, note: Callable[[str], None]) -> None:
         self.url = url
         self._http = http
-        self._clock = clock
-        self._note = note
+        self._tries = Tries(url, clock, note, describe)
 
     async def deploy(self, order: Order, sent: Callable[[int, int], None]) -> str:
         """The id of the deployment. ``sent`` is told how many bytes of the chart went out, and of how many.
 
-        All tries carry the one key of ``order``, so the gateway deploys once however often it is asked.
+        All tries carry the one key of ``order``, so the gateway deploys once however often it is asked. Raises Refused
+        only when no try was accepted, otherwise OutcomeUnknown.
         """
-        return deployment_id_of(await self._insist(lambda: self._post_order(order, sent)))
+        doubt = Doubt()
+        answer = await self._tries.answer(lambda: doubt.over(self._post_order(order, sent)))
+        return deployment_id_of(doubt.accepted(answer))
 
     async def record(self, deployment_id: str) -> dict[str, Any]:
-        """The whole record of a deployment."""
-        return json_object(await self._insist(lambda: self._send("GET", f"/api/deployments/{deployment_id}")))
+        """The whole record of a deployment. Raises OutcomeUnknown, also for a refusal: the deployment was accepted."""
+        answer = await self._tries.answer(lambda: self._send("GET", f"/api/deployments/{deployment_id}"))
+        try:
+            return json_object(accepted(answer))
+        except (Refused, WrongUsage) as error:
+            raise OutcomeUnknown(f"the record of the deployment can not be read: {error.message}") from error
 
     async def chart(self, job: UnverifiedJob, environment: str | None) -> bytes:
         """The chart that is live in the environment, as a .tgz."""
-        return (await self._insist(lambda: self._ask("/api/get/chart", job, environment, _LARGEST_CHART))).body
+        return (await self._read("/api/get/chart", job, environment, _LARGEST_CHART)).body
 
     async def values(self, job: UnverifiedJob, environment: str | None) -> dict[str, Any]:
         """The values that are live in the environment."""
-        return json_object(await self._insist(lambda: self._ask("/api/get/values", job, environment, _LARGEST_JSON)))
+        return json_object(await self._read("/api/get/values", job, environment, _LARGEST_JSON))
 
     def events(self, deployment_id: str, last_id: str) -> AbstractAsyncContextManager[httpx.Response]:
         """One connection to the stream, from after ``last_id`` (empty: from the start). Raises httpx.RequestError."""
@@ -80,33 +85,9 @@ class Gateway:
         headers = {"Idempotency-Key": order.idempotency_key}
         return await self._send("POST", "/api/deploy", data=fields, files={"chart": chart}, headers=headers)
 
-    async def _ask(self, path: str, job: UnverifiedJob, environment: str | None, limit: int) -> Answer:
-        return await self._send("POST", path, limit, json=job_fields(job, environment))
-
-    async def _insist(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer to ``attempt``, tried again while the trouble may pass. Raises Refused and OutcomeUnknown."""
-        for failures in range(1, _RETRIES + 1):
-            problem, asked = "", None
-            try:
-                answer = await attempt()
-                if not answer.passing:
-                    return accepted(answer)
-                problem, asked = describe(answer), retry_after(answer.headers.get("retry-after"))
-            except httpx.RequestError as error:
-                problem = described_error(error)
-            await self._pause(problem, wait_before(failures, asked, random.random()))  # noqa: S311 (no secret)
-        return await self._last_try(attempt)
-
-    async def _last_try(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-        try:
-            return accepted(await attempt())
-        except httpx.RequestError as error:
-            tries = _RETRIES + 1
-            raise OutcomeUnknown(f"{self.url} does not answer ({tries} tries): {described_error(error)}") from error
-
-    async def _pause(self, problem: str, seconds: float) -> None:
-        self._note(f"{self.url}: {problem}; trying again in {seconds:.0f} s")
-        await self._clock.sleep(seconds)
+    async def _read(self, path: str, job: UnverifiedJob, environment: str | None, limit: int) -> Answer:
+        fields = job_fields(job, environment)
+        return accepted(await self._tries.answer(lambda: self._send("POST", path, limit, json=fields)))
 
     async def _send(self, method: str, path: str, limit: int = _LARGEST_JSON, **content: Any) -> Answer:
         async with self._http.stream(method, self.url + path, **content) as response:
@@ -136,11 +117,6 @@ def job_fields(job: UnverifiedJob, environment: str | None) -> dict[str, str]:
     """The fields by which every CI call says who asks."""
     fields = {"repoUrl": job.repo_url, "jobId": job.job_id, "jobToken": job.token}
     return fields | ({"environment": environment} if environment else {})
-
-
-def described_error(error: httpx.RequestError) -> str:
-    """What went wrong; some errors of httpx have no text of their own."""
-    return str(error) or type(error).__name__
 
 
 class _Metered(io.BytesIO):

@@ -1,7 +1,6 @@
 """``dag deploy``: pack, upload, follow to the end."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from dag_gateway.clock import SystemClock
 
 from .exits import ExitCode, WrongUsage
 from .job import GivenJob, required
+from .json_output import echo_json
 from .options import (
     AudienceOption,
     EnvironmentOption,
@@ -96,7 +96,7 @@ def deploy(
         view = view_for(call.ci, Console(stderr=True), clock)
         journey = asyncio.run(deploy_chart(call, wanted, packed, view, clock, with_record=output is Output.JSON))
         if journey.record is not None:
-            typer.echo(json.dumps(journey.record, ensure_ascii=False))
+            echo_json(journey.record)
         return ExitCode.OK if journey.deployed else ExitCode.FAILED
 
     run(work)

@@ -1,7 +1,6 @@
 """``dag get-chart`` and ``dag get-values``: what is live in an environment, for a CI job."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -14,6 +13,7 @@ from dag_gateway.model.identity import UnverifiedJob
 from .api_client import Gateway, open_gateway
 from .exits import ExitCode, OutcomeUnknown, WrongUsage
 from .job import GivenJob, find_job
+from .json_output import echo_json
 from .lines import lines_of
 from .options import (
     AudienceOption,
@@ -74,7 +74,7 @@ def get_values(
     def work() -> ExitCode:
         call = call_of(server, GivenJob(repo, job_id, job_token, audience), environment, timeout)
         values = asyncio.run(ask(call, lambda gateway, job: gateway.values(job, call.environment)))
-        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        echo_json(values, indent=2)
         return ExitCode.OK
 
     run(work)
@@ -82,9 +82,10 @@ def get_values(
 
 async def ask(call: Call, question: Callable[[Gateway, UnverifiedJob], Awaitable[T]]) -> T:
     """The answer to one call for the job. Raises WrongUsage, Refused, and OutcomeUnknown after ``call.timeout``."""
+    clock = SystemClock()
     try:
-        async with asyncio.timeout(call.timeout), open_gateway(call.server, SystemClock(), _note) as gateway:
-            return await question(gateway, await find_job(call.job, call.ci, call.server))
+        async with asyncio.timeout(call.timeout), open_gateway(call.server, clock, _note) as gateway:
+            return await question(gateway, await find_job(call.job, call.ci, call.server, clock, _note))
     except TimeoutError as error:
         raise OutcomeUnknown(f"--timeout: {call.timeout:g} s are over, {call.server} has not answered") from error
 

@@ -9,10 +9,11 @@ import httpx
 from dag_gateway.clock import Clock
 
 from .answers import Answer, describe
-from .api_client import Gateway, described_error
+from .api_client import Gateway
 from .exits import OutcomeUnknown
 from .retry import retry_after, wait_before
 from .sse import EventTooLarge, Parser, ServerEvent
+from .transport import described_error
 from .updates import StatusUpdate, update_of
 
 # Connections in a row that brought nothing: with waits of up to 15 s, more than four minutes of absence.

@@ -1,5 +1,7 @@
 """The ``dag`` command: client commands from the base install, server commands from the ``[server]`` extra."""
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -45,6 +47,9 @@ app.add_typer(database.app, name="db")
 
 def main() -> None:
     """The entry point of the console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As it is on stderr: what a code page does not have is spelled out, and ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except ModuleNotFoundError as error:

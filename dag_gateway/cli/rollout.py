@@ -2,7 +2,8 @@
 
 import asyncio
 import uuid
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,23 +51,36 @@ async def deploy_chart(
 ) -> Journey:
     """Upload ``packed``, show the rollout in ``view`` to its end, and read the record when it is wanted.
 
-    Raises WrongUsage, Refused, and OutcomeUnknown, also when ``call.timeout`` is over.
+    An end that is known stays known when the record can not be read any more. Raises WrongUsage, Refused, and
+    OutcomeUnknown, also when ``call.timeout`` is over.
     """
     journey = Journey()
     try:
-        async with asyncio.timeout(call.timeout), open_gateway(call.server, clock, view.note) as gateway:
+        async with _in_time(call, journey), open_gateway(call.server, clock, view.note) as gateway:
             with view:
-                await _upload(gateway, await _order(call, version, packed), view, journey)
+                await _upload(gateway, await _order(call, version, packed, view, clock), view, journey)
                 await _watch(gateway, view, clock, journey)
             if with_record:
                 journey.record = await gateway.record(journey.deployment_id)
-    except TimeoutError as error:
-        raise OutcomeUnknown(f"--timeout: {call.timeout:g} s are over: {journey.told()}") from error
+    except OutcomeUnknown as error:
+        if not journey.ended:
+            raise
+        view.note(error.message)
     return journey
 
 
-async def _order(call: Call, version: str, packed: bytes) -> Order:
-    job = await find_job(call.job, call.ci, call.server)
+@asynccontextmanager
+async def _in_time(call: Call, journey: Journey) -> AsyncIterator[None]:
+    """Raises OutcomeUnknown when ``call.timeout`` is over."""
+    try:
+        async with asyncio.timeout(call.timeout):
+            yield
+    except TimeoutError as error:
+        raise OutcomeUnknown(f"--timeout: {call.timeout:g} s are over: {journey.told()}") from error
+
+
+async def _order(call: Call, version: str, packed: bytes, view: View, clock: Clock) -> Order:
+    job = await find_job(call.job, call.ci, call.server, clock, view.note)
     return Order(job, version, call.environment, packed, idempotency_key=str(uuid.uuid4()))
 
 

@@ -17,6 +17,11 @@ def http_client(timeout: httpx.Timeout) -> httpx.AsyncClient:
         raise WrongUsage(f"{variables} names something that can not be used: {error}") from error
 
 
+def described_error(error: httpx.RequestError) -> str:
+    """What went wrong; some errors of httpx have no text of their own."""
+    return str(error) or type(error).__name__
+
+
 async def read_body(response: httpx.Response, limit: int) -> bytes:
     """The whole body. Raises OutcomeUnknown when it is larger than ``limit`` bytes."""
     body = bytearray()

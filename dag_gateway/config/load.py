@@ -1,11 +1,9 @@
 """From a file to a ``Config``, or to the list of everything that is wrong with it."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -13,10 +11,9 @@ from pydantic import ValidationError
 from dag_gateway.errors import GatewayError
 
 from .document import Document, Path, read_document
+from .placeholders import Placeholders
 from .references import check_references
 from .settings import Config
-
-_PLACEHOLDER = re.compile(r"\$\{(env|file):([^}]+)\}")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -65,48 +62,22 @@ def parse(text: str, environ: Mapping[str, str], *, name: str = "config") -> Con
 
 
 def _checked(document: Document, environ: Mapping[str, str], name: str) -> Config:
-    unfilled: list[tuple[Path, str]] = []
-    data = _filled(document.data, (), environ, unfilled)
-    findings = [(path, "this key stands twice") for path in document.duplicates] + unfilled
+    placeholders = Placeholders(environ)
+    data = placeholders.filled(document.data)
+    findings = [(path, "this key stands twice") for path in document.duplicates] + placeholders.problems
     findings += check_references(data)
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
         reported = {path for path, _ in findings}
         # What is wrong with a section as a whole is not known while one of its values is missing.
-        reported |= {path[:length] for path, _ in unfilled for length in range(len(path))}
+        reported |= {path[:length] for path, _ in placeholders.problems for length in range(len(path))}
         findings += [finding for finding in _validation(error) if finding[0] not in reported]
     if findings:
-        problems = {Problem(document.line(path), _dotted(path), message) for path, message in findings}
+        told = ((path, placeholders.as_written(message)) for path, message in findings)
+        problems = {Problem(document.line(path), _dotted(path), message) for path, message in told}
         raise BadConfig(name, tuple(sorted(problems)))
     return config
-
-
-def _filled(value: Any, path: Path, environ: Mapping[str, str], findings: list[tuple[Path, str]]) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _filled(item, (*path, str(key)), environ, findings) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_filled(item, (*path, index), environ, findings) for index, item in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-    try:
-        return _PLACEHOLDER.sub(lambda match: _placeholder(match[1], match[2], environ), value)
-    except LookupError as error:
-        findings.append((path, str(error.args[0])))
-        return value
-
-
-def _placeholder(kind: str, name: str, environ: Mapping[str, str]) -> str:
-    """The value of one placeholder. Raises LookupError with the sentence for the user."""
-    if kind == "env":
-        if name not in environ:
-            raise LookupError(f"the environment variable {name} is not set")
-        return environ[name]
-    try:
-        return FilePath(name).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise LookupError(f"the file {name} can not be read: {why}") from error
 
 
 def _validation(error: ValidationError) -> Iterator[tuple[Path, str]]:

@@ -3,12 +3,14 @@
 Works on plain data, so that it finds its problems even when other keys are wrong.
 """
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dag_gateway.model.identity import normal_repo_url
 
 from .document import Path
+from .ssh_url import read_ssh_url
 
 Finding = tuple[Path, str]
 
@@ -35,9 +37,10 @@ def _dangling(data: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _named(data: Mapping[str, Any], section: str, name: object, path: Path) -> Iterator[Finding]:
     known = data.get(section)
-    if isinstance(name, str) and isinstance(known, Mapping) and name not in known:
+    word = _word(name)
+    if word is not None and isinstance(known, Mapping) and word not in known:
         listed = ", ".join(sorted(map(str, known))) or "nothing"
-        yield path, f"{name!r} is not among the {section} ({listed})"
+        yield path, f"{word!r} is not among the {section} ({listed})"
 
 
 def _twice_the_repository(data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -59,19 +62,42 @@ def _normal(url: object) -> str | None:
 
 
 def _same_path(data: Mapping[str, Any]) -> Iterator[Finding]:
-    taken: list[tuple[object, object, tuple[str, ...], str]] = []
+    taken: list[tuple[Tree, tuple[str, ...], str]] = []
+    repositories = dict(_items(data.get("repositories")))
     for app, environment, place in _environments(data):
-        repository, branch, path = place.get("repository"), place.get("repository_branch"), place.get("path")
-        if not isinstance(path, str):
+        path = _word(place.get("path"))
+        if path is None:
             continue
-        parts = tuple(path.split("/"))
-        for other_repository, other_branch, other_parts, owner in taken:
-            if (repository, branch) == (other_repository, other_branch) and _nested(parts, other_parts):
+        tree, parts = _tree(place, repositories), tuple(path.split("/"))
+        for other_tree, other_parts, owner in taken:
+            if tree == other_tree and _nested(parts, other_parts):
                 message = (
                     f"{path!r} is also written by {owner} (path {'/'.join(other_parts)!r}); give each its own folder"
                 )
                 yield ("apps", app, "environments", environment, "path"), message
-        taken.append((repository, branch, parts, f"apps.{app}.environments.{environment}"))
+        taken.append((tree, parts, f"apps.{app}.environments.{environment}"))
+
+
+Tree = tuple[object, str | None]
+"""What says that two environments write to one branch: of one repository, and its name; None: the remote's HEAD."""
+
+
+def _tree(place: Mapping[str, Any], repositories: Mapping[str, Mapping[str, Any]]) -> Tree:
+    name = _word(place.get("repository"))
+    repository = repositories.get(name or "", {})
+    branch = _word(place.get("repository_branch")) or _word(repository.get("branch"))
+    return _remote(repository.get("url")) or name, branch
+
+
+def _remote(url: object) -> object:
+    """Equal for two spellings of one url; None when it is no url."""
+    try:
+        address = read_ssh_url(url) if isinstance(url, str) else None
+    except ValueError:
+        return None
+    if address:
+        return address.user, address.host.lower(), address.port, address.path.rstrip("/").removesuffix(".git")
+    return _normal(url) or (posixpath.normpath(url) if isinstance(url, str) else None)
 
 
 def _nested(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -81,10 +107,11 @@ def _nested(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def _same_target(data: Mapping[str, Any]) -> Iterator[Finding]:
     for app, environment, place in _environments(data):
-        seen: set[tuple[object, ...]] = set()
+        seen: set[tuple[str | None, ...]] = set()
         for index, target in enumerate(_list(place.get("targets"))):
-            key = (target.get("cluster"), target.get("namespace"), target.get("release"))
-            if key in seen:
+            release = _word(target.get("release")) or (_word(place.get("path")) or "").rpartition("/")[2]
+            key = (_word(target.get("cluster")), _word(target.get("namespace")), release)
+            if None not in key and key in seen:
                 path = ("apps", app, "environments", environment, "targets", index)
                 yield path, "the same cluster, namespace and release stand here twice"
             seen.add(key)
@@ -148,6 +175,11 @@ def _items(section: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for name, settings in section.items():
             if isinstance(settings, Mapping):
                 yield str(name), settings
+
+
+def _word(value: object) -> str | None:
+    """What the settings make of a word or a number; None for what is neither."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
 def _list(section: object) -> list[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from dag_gateway.model.target import Target, Tracker
 
@@ -17,6 +17,9 @@ from .retention import RetentionSettings
 from .section import Settings
 from .ssh_url import SshRemote, read_ssh_url
 from .units import Bytes, Name, Network, RepoUrl, Seconds, WorkflowPattern
+
+_LONGEST_SILENCE = 30.0
+"""Seconds between heartbeats; a slow network may hold one up for half as long again."""
 
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
@@ -36,6 +39,16 @@ class ServerSettings(Settings):
     """How often an event stream says that it is alive. Proxies cut silent connections after 30 s and more."""
     drain: Seconds = 20.0
     """How long open requests may take once the process was asked to stop."""
+
+    @field_validator("heartbeat")
+    @classmethod
+    def _heard_in_time(cls, seconds: float) -> float:
+        if seconds > _LONGEST_SILENCE:
+            raise ValueError(
+                f"at most {_LONGEST_SILENCE:g}s: dag takes a stream that is silent for 45s for broken, "
+                "and proxies do so even sooner"
+            )
+        return seconds
 
 
 class AuthorSettings(Settings):
@@ -73,7 +86,10 @@ class RepositorySettings(Settings):
     def _reachable(self) -> Self:
         scheme = self.url.split("://", 1)[0] if "://" in self.url else ""
         if scheme not in ("", "http", "https", "ssh"):
-            raise ValueError(f"the scheme {scheme}:// is not supported; use https, http, ssh or a local path")
+            # Not quoted: what stands before the :// of a mistyped url may be a password.
+            raise ValueError(
+                "the scheme of the url is not supported; use https, http, ssh (in lower case) or a local path"
+            )
         if "@" in self.url and scheme in ("http", "https"):
             raise ValueError("credentials do not belong into the url; use username and password, or token")
         return self

@@ -10,6 +10,8 @@ from dag_gateway.model.identity import normal_repo_url
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_CENTURY = 36_500 * 86_400.0
+"""Seconds; a moment that is farther away can not be told by a calendar."""
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)")
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
@@ -56,7 +58,10 @@ def _workflow(value: str) -> str:
 
 
 Seconds = Annotated[
-    float, BeforeValidator(_seconds), Field(gt=0), WithJsonSchema({"type": "string", "pattern": _DURATION.pattern})
+    float,
+    BeforeValidator(_seconds),
+    Field(gt=0, le=_CENTURY),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern}),
 ]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0), WithJsonSchema({"type": ["string", "integer"]})]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]

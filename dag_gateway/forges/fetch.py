@@ -71,7 +71,7 @@ class ForgeClient:
     async def _in_time(self, path: str, headers: Headers, params: Query | None, largest: int) -> Answer:
         try:
             async with asyncio.timeout(self._timeout):
-                url = URL(path if "://" in path else self._url + path).update_query(params)
+                url = URL(path if "://" in path else self._url + path).extend_query(params or {})
                 return await self._send(url, {**headers, "Accept-Encoding": "identity"}, largest)
         except TimeoutError as error:
             raise ForgeUnavailable(f"forge {self._forge!r} did not answer within {self._timeout:g} s") from error

@@ -66,21 +66,22 @@ class SourceProject:
     repo_url: str
 
 
+_NOT_A_URL = "this is not a repository URL such as https://gitlab.example.com/group/project"
+
+
 def normal_repo_url(url: str) -> str:
     """One spelling per repository: scheme and host in lower case, no credentials, no trailing ``/`` or ``.git``.
 
-    The path keeps its case. Raises ValueError when ``url`` is not an http(s) or ssh URL with a host and a path.
+    The path keeps its case. Raises ValueError when ``url`` is not an http(s) or ssh URL with a host and a path; it
+    does not quote it, as there may be credentials in it.
     """
     try:
         parts = urlsplit(url.strip())
         port = f":{parts.port}" if parts.port else ""
-    except ValueError as error:
-        raise ValueError(_not_a_url(url)) from error
+    except ValueError:
+        # Not chained either: that error quotes what stands where a port should be.
+        raise ValueError(_NOT_A_URL) from None
     path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
     if parts.scheme not in ("http", "https", "ssh") or not parts.hostname or not path:
-        raise ValueError(_not_a_url(url))
+        raise ValueError(_NOT_A_URL)
     return f"{parts.scheme}://{parts.hostname}{port}{path}"
-
-
-def _not_a_url(url: str) -> str:
-    return f"{url[:200]!r} is not a repository URL such as https://gitlab.example.com/group/project"

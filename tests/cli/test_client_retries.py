@@ -1,8 +1,9 @@
 """The gateway's API through the client: what is retried, what is refused, what is never sent twice."""
 
+import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -98,6 +99,82 @@ async def test_a_refusal_is_final_and_in_the_gateways_words(gateway: FakeGateway
     with pytest.raises(Refused, match=r"^the job is not running \(HTTP 401, unverified\)$"):
         await upload(gateway.url, clock, job=UnverifiedJob(JOB["repoUrl"], "42", "wrong"))
     assert (len(gateway.uploads), clock.slept) == (1, [])
+
+
+REFUSED = Trouble(401, b'{"error": "the ID token expired", "code": "token_expired"}')
+
+
+def unavailable(code: str) -> Trouble:
+    return Trouble(503, json.dumps({"error": "try again", "code": code}).encode(), {"retry-after": "1"})
+
+
+@pytest.mark.parametrize(
+    "doubtful", [Trouble(500, b"oops"), Trouble(502), Trouble(503), unavailable("database_unavailable")]
+)
+@pytest.mark.parametrize("last", [REFUSED, Trouble(429), Trouble(302)])
+async def test_a_refusal_after_a_try_that_may_have_been_accepted_leaves_the_outcome_unknown(
+    doubtful: Trouble, last: Trouble, gateway: FakeGateway
+) -> None:
+    gateway.troubles = [doubtful, last, last, last]
+    with pytest.raises(OutcomeUnknown, match=r"; but an earlier try may have been accepted: .* \(HTTP 50."):
+        await upload(gateway.url)
+
+
+@pytest.mark.parametrize("code", ["draining", "forge_unavailable", "request_timeout", "too_many_connections"])
+async def test_a_refusal_after_tries_that_were_certainly_not_accepted_is_one(code: str, gateway: FakeGateway) -> None:
+    gateway.troubles = [unavailable(code), Trouble(429), REFUSED]
+    with pytest.raises(Refused, match=r"^the ID token expired \(HTTP 401, token_expired\)$"):
+        await upload(gateway.url)
+
+
+def answering(*answers: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Takes uploads, and gives ``answers`` in turn, the last one for ever; an empty one hangs up."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"--\r\n"))
+        writer.write(answers[min(len(asked), len(answers)) - 1])
+        writer.close()
+        await writer.wait_closed()
+
+    return serve
+
+
+RAW_REFUSAL = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+async def test_a_refusal_after_an_answer_that_was_lost_leaves_the_outcome_unknown() -> None:
+    async with await asyncio.start_server(answering(b"", RAW_REFUSAL), "127.0.0.1", 0) as server:
+        text = r"\(HTTP 401\); but an earlier try may have been accepted: Server disconnected"
+        with pytest.raises(OutcomeUnknown, match=text):
+            await upload(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+
+async def test_a_refusal_after_a_connection_that_never_was_is_one() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+        starting: list[asyncio.Task[None]] = []
+        async with await asyncio.start_server(answering(RAW_REFUSAL), sock=reserved, start_serving=False) as server:
+            clock = SkippingClock(on_sleep=lambda: starting.append(asyncio.create_task(server.start_serving())))
+            with pytest.raises(Refused, match=r"^an answer that is not the gateway's \(HTTP 401\)$"):
+                await upload(url, clock)
+    assert starting
+
+
+async def test_what_is_only_read_is_refused_as_often_as_it_is(gateway: FakeGateway) -> None:
+    gateway.troubles = [Trouble(500), REFUSED]
+    async with client(gateway.url) as (opened, _):
+        with pytest.raises(Refused, match=r"^the ID token expired"):
+            await opened.values(IDENTITY, None)
+
+
+@pytest.mark.parametrize("trouble", [Trouble(404), Trouble(403, b"<html>"), Trouble(302)])
+async def test_a_record_that_is_refused_leaves_the_outcome_unknown(trouble: Trouble, gateway: FakeGateway) -> None:
+    gateway.troubles = [trouble]
+    async with client(gateway.url) as (opened, _):
+        with pytest.raises(OutcomeUnknown, match=r"^the record of the deployment can not be read: "):
+            await opened.record(DEPLOYMENT)
 
 
 async def test_a_refusal_by_a_proxy_is_named_as_such(gateway: FakeGateway) -> None:

@@ -1,6 +1,7 @@
 """``dag deploy`` from the outside: exit codes, stdout, stderr."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -100,6 +101,43 @@ def test_json_output_is_the_record_and_nothing_else(
     gateway.record = {"id": DEPLOYMENT, "status": "failed", "message": "ü"}
     result = dag("deploy", chart, *job, "--deploy-version", "1.2.3", "--output", "json")
     assert (result.exit_code, json.loads(result.stdout)) == (1, gateway.record)
+
+
+@pytest.mark.parametrize(("stream", "code"), [(DEPLOYED, 0), (FAILED, 1)])
+def test_a_known_end_stays_known_when_the_record_can_not_be_read(
+    stream: bytes, code: int, dag: Dag, job: list[str], chart: Path, gateway: FakeGateway
+) -> None:
+    gateway.streams, gateway.record_troubles = [Stream(stream)], [Trouble(404)]
+    result = dag("deploy", chart, *job, "--deploy-version", "1.2.3", "--output", "json")
+    assert (result.exit_code, result.stdout) == (code, "")
+    text = "dag: the record of the deployment can not be read: an answer that is not the gateway's (HTTP 404)\n"
+    assert result.stderr.endswith(text)
+
+
+def test_an_end_that_nobody_told_is_unknown_when_the_record_is_refused(
+    dag: Dag, job: list[str], chart: Path, gateway: FakeGateway
+) -> None:
+    gateway.streams, gateway.record_troubles = [Stream(status=204)], [Trouble(403, b"<html>")]
+    result = dag("deploy", chart, *job, "--deploy-version", "1.2.3")
+    assert result.exit_code == 4
+    assert "dag: the record of the deployment can not be read: " in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_what_stdout_has_no_characters_for_is_escaped(
+    encoding: str, job: list[str], chart: Path, gateway: FakeGateway
+) -> None:
+    gateway.streams = [Stream(START + status_event(3, "deployed", "\u674e ok"))]
+    gateway.record = {"id": DEPLOYMENT, "status": "deployed", "actor": "\u674e\u96f7 \U0001f680"}
+    command = [sys.executable, "-m", "dag_gateway.cli", "deploy", str(chart), *job, "--deploy-version", "1"]
+    ran = subprocess.run(
+        [*command, "--output", "json"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, json.loads(ran.stdout.decode(encoding))) == (0, gateway.record)
+    assert b"deployed: " in ran.stderr
 
 
 def test_a_broken_stream_is_resumed(dag: Dag, job: list[str], chart: Path, gateway: FakeGateway) -> None:

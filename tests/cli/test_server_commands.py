@@ -39,6 +39,16 @@ def test_the_config_file_may_be_named_by_the_environment() -> None:
     assert dag("config", "check", env={**SECRETS, "DAG_CONFIG": str(EXAMPLE)}).exit_code == 0
 
 
+def test_a_name_that_stdout_has_no_characters_for_is_spelled_out(tmp_path: Path) -> None:
+    config = tmp_path / "\u674e.yaml"
+    config.write_text(EXAMPLE.read_text())
+    env = {**os.environ, **SECRETS, "PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "dag_gateway.cli", "config", "check", "--config", str(config)]
+    ran = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.endswith(b"\\u674e.yaml: ok, 3 app(s), 4 environment(s)" + os.linesep.encode())
+
+
 @pytest.mark.parametrize("command", [["config", "check"], ["serve"], ["db", "upgrade"]])
 def test_a_bad_config_is_wrong_usage_with_every_problem(tmp_path: Path, command: list[str]) -> None:
     config = tmp_path / "gateway.yaml"

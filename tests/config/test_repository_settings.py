@@ -50,7 +50,7 @@ def test_a_web_address_is_neither(url: str) -> None:
     [
         (
             {"url": "git://git.example.com/iac.git"},
-            "the scheme git:// is not supported; use https, http, ssh or a local",
+            "the scheme of the url is not supported; use https, http, ssh (in lower case) or a local path",
         ),
         ({"url": "https://me:pw@git.example.com/iac.git"}, "credentials do not belong into the url; use username and"),
         (

@@ -7,12 +7,14 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import fields
 
 import pytest
 import pytest_asyncio
 
 from dag_gateway.charts import pack
-from tests.fakes.world import World, a_chart, chart_files, gateway, surroundings
+from dag_gateway.config import Config
+from tests.fakes.world import Surroundings, World, a_chart, chart_files, gateway, surroundings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,12 +27,19 @@ _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER that makes closing a socket a TCP reset."""
 
 
+class Silent(Surroundings):
+    """Without heartbeats, which would find out sooner or later who has left."""
+
+    def settings(self) -> Config:
+        config = super().settings()
+        return config.model_copy(update={"server": config.server.model_copy(update={"heartbeat": 3600.0})})
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with surroundings(tmp_path_factory.mktemp("world")) as around:
         around.config["apps"]["web"]["environments"]["production"]["targets"][0]["timeout"] = "10h"
-        around.config["server"] = {"heartbeat": "1h"}
-        async with gateway(around) as running:
+        async with gateway(Silent(*(getattr(around, part.name) for part in fields(around)))) as running:
             yield running
 
 

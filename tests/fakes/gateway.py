@@ -64,7 +64,8 @@ class Upload:
 
 @dataclass
 class FakeGateway:
-    """``streams`` and ``troubles`` are used up in order; without one the fake behaves."""
+    """``streams``, ``troubles`` and ``record_troubles`` (of records only) are used up in order; without one the fake
+    behaves."""
 
     url: str
     uploads: list[Upload] = field(default_factory=list)
@@ -73,6 +74,7 @@ class FakeGateway:
     last_ids: list[str | None] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
+    record_troubles: list[Trouble] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=lambda: {"id": DEPLOYMENT, "status": "deployed", "message": "ok"})
     chart: bytes = b"\x1f\x8bchart"
     values: Any = field(default_factory=lambda: {"replicas": 2})
@@ -105,7 +107,8 @@ class FakeGateway:
     async def recorded(self, request: Request) -> Response:
         """GET /api/deployments/{id}."""
         known = request.path_params["id"] == DEPLOYMENT
-        return self._trouble() or (JSONResponse(self.record) if known else _error(404, "not_found", "unknown"))
+        trouble = self._trouble() or _next(self.record_troubles)
+        return trouble or (JSONResponse(self.record) if known else _error(404, "not_found", "unknown"))
 
     async def get_chart(self, request: Request) -> Response:
         """POST /api/get/chart."""
@@ -118,10 +121,14 @@ class FakeGateway:
         return self._trouble() or JSONResponse(self.values)
 
     def _trouble(self) -> Response | None:
-        if not self.troubles:
-            return None
-        planned = self.troubles.pop(0)
-        return Response(planned.body, planned.status, dict(planned.headers))
+        return _next(self.troubles)
+
+
+def _next(troubles: list[Trouble]) -> Response | None:
+    if not troubles:
+        return None
+    planned = troubles.pop(0)
+    return Response(planned.body, planned.status, dict(planned.headers))
 
 
 def status_event(number: int, status: str, message: str = "", **more: Any) -> bytes:

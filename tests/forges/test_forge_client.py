@@ -139,10 +139,12 @@ async def test_who_asks_may_want_less() -> None:
 async def test_a_whole_url_is_asked_as_it_is() -> None:
     async with forge(lambda n: http("200 OK", "Cache-Control: max-age=60")) as (_, raw):
         client = ForgeClient("forge", "http://127.0.0.1:1/root", 60)
-        answer = await client.get(f"http://127.0.0.1:{raw.port}/elsewhere", {})
+        answer = await client.get(f"http://127.0.0.1:{raw.port}/elsewhere?p=b2c_1", {})
+        await client.get(f"http://127.0.0.1:{raw.port}/elsewhere?p=b2c_1", {}, {"page": "2"})
         await client.aclose()
     assert (answer.status, answer.cache_control) == (200, "max-age=60")
-    assert raw.requests[0].startswith(b"GET /elsewhere HTTP/1.1\r\n")
+    assert raw.requests[0].startswith(b"GET /elsewhere?p=b2c_1 HTTP/1.1\r\n")
+    assert raw.requests[1].startswith(b"GET /elsewhere?p=b2c_1&page=2 HTTP/1.1\r\n")
 
 
 async def test_a_compressed_answer_that_nobody_asked_for_is_not_inflated() -> None:

@@ -1,6 +1,7 @@
 """How events read on the wire, and how repositories are spelled."""
 
 import json
+import traceback
 
 import pytest
 
@@ -86,8 +87,15 @@ def test_a_port_is_part_of_the_repository() -> None:
     ],
 )
 def test_what_is_not_a_repository_url_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a repository URL such as"):
+    with pytest.raises(ValueError, match=r"^this is not a repository URL such as"):
         normal_repo_url(text)
+
+
+@pytest.mark.parametrize("text", ["https://me:hunter2@host", "https://me:hunter2#x@host/a", "ftp://me:hunter2@host/a"])
+def test_credentials_in_what_is_not_a_repository_url_are_not_quoted(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^this is not a repository URL such as") as caught:
+        normal_repo_url(text)
+    assert "hunter2" not in "".join(traceback.format_exception(None, caught.value, None))
 
 
 def test_a_token_does_not_print() -> None:
