@@ -54,6 +54,9 @@ def _broken_part_rule(part: str) -> str | None:
         return "it has an empty part"
     if part == "..":
         return "it leaves its folder with '..'"
+    # Windows drops them from the end of a name, so the writer of the repository refuses the part, too.
+    if not part.strip(" ."):
+        return "it has a part of dots and spaces only"
     if _GIT.fullmatch(part):
         return "it has a .git part"
     if len(part.encode()) > _LONGEST_PART:

@@ -9,6 +9,7 @@ from .dependencies import check_vendored
 from .limits import Limits
 from .metadata import metadata_of, read_chart_yaml
 from .refusal import InvalidChart
+from .stamp import check_stampable
 
 # The version that is stamped into the chart is up to 110 characters longer, and the store has 400 for it.
 _LONGEST_VERSION = 250
@@ -26,5 +27,6 @@ def read_chart(archive: BinaryIO | bytes, limits: Limits) -> Chart:
         raise InvalidChart(
             f"Chart.yaml: version has {len(metadata.version)} characters; at most {_LONGEST_VERSION} are taken"
         )
+    check_stampable(files[CHART_YAML], document)
     check_vendored(document, files, limits)
     return Chart(metadata, files)

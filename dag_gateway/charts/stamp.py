@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import yaml
 
@@ -14,6 +14,8 @@ from .refusal import InvalidChart, shown
 from .yaml_json import decode, yaml_events
 
 _BYTE_ORDER_MARK = "\ufeff"
+# As long as the longest that the store takes.
+_ANY_VERSION = "0.0.0-".ljust(400, "a")
 _HOW = "write it on one line, such as `version: 1.2.3`"
 
 
@@ -34,14 +36,22 @@ def stamp(files: Mapping[str, bytes], version: str) -> dict[str, bytes]:
     """
     if not is_semver(version):
         raise ValueError(f"{shown(version)} is not SemVer, so it is not written into Chart.yaml")
-    old = files[CHART_YAML]
-    before = read_chart_yaml(old)
-    text = decode(old, CHART_YAML, InvalidChart)
+    chart_yaml = files[CHART_YAML]
+    return {**files, CHART_YAML: _stamped(chart_yaml, read_chart_yaml(chart_yaml), version)}
+
+
+def check_stampable(chart_yaml: bytes, document: Mapping[str, Any]) -> None:
+    """Whether ``stamp`` can be done with every version; InvalidChart otherwise. ``document`` is what was read of it."""
+    _stamped(chart_yaml, document, _ANY_VERSION)
+
+
+def _stamped(chart_yaml: bytes, document: Mapping[str, Any], version: str) -> bytes:
+    text = decode(chart_yaml, CHART_YAML, InvalidChart)
     span = _version_span(text)
     new = f"{text[: span.start]}{span.quote}{version}{span.quote}{text[span.end :]}".encode()
-    if read_chart_yaml(new) != {**before, "version": version}:
+    if read_chart_yaml(new) != {**document, "version": version}:
         raise InvalidChart(f"Chart.yaml: the version can not be replaced alone; {_HOW}")
-    return {**files, CHART_YAML: new}
+    return new
 
 
 def _version_span(text: str) -> _Span:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dag_gateway.charts import ChartTooLarge, InvalidChart, Limits, pack, read_chart
 from dag_gateway.clusters import ClusterUnreachable
 from dag_gateway.helm import Rendered, images
 from dag_gateway.model.deployment import Deployment, Status
@@ -35,11 +36,20 @@ async def validate(journal: Journal, tools: Tools) -> Deployment:
 
 
 async def _check_chart(deployment: Deployment, tools: Tools) -> Mapping[Place, Rendered]:
-    archive = await tools.store.chart(deployment.number)
+    archive = await asyncio.to_thread(_repacked, await tools.store.chart(deployment.number), tools.limits)
     return {
         (release, namespace): await tools.helm.check(archive, release=release, namespace=namespace)
         for release, namespace in sorted({_place(state) for state in deployment.targets})
     }
+
+
+def _repacked(upload: bytes, limits: Limits) -> bytes:
+    """Exactly the files that will be pushed. Raises StepFailed for what another version of the gateway took."""
+    try:
+        chart = read_chart(upload, limits)
+    except (InvalidChart, ChartTooLarge) as error:
+        raise StepFailed(Reason.INVALID_CHART, error.message) from error
+    return pack(chart.metadata.name, chart.files)
 
 
 def _place(state: TargetState) -> Place:

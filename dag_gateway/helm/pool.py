@@ -9,7 +9,7 @@ from typing import Any, Self
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .manifest import Rendered
-from .process import Worker, WorkerDied
+from .process import HelmUnavailable, Worker, WorkerDied
 
 _MIB = 1024 * 1024
 
@@ -46,7 +46,7 @@ class Helm:
 
         Raises StepFailed: INVALID_CHART when it can not be loaded, does not pass the schema or has lint errors,
         RENDER_FAILED for errors in templates, over a limit, and when Helm crashes on it. HelmUnavailable when there
-        is no working Helm.
+        is no working Helm, or no room for the chart below TMPDIR.
         """
         return await self._call(archive, _request(release, namespace, values, 1, lint=True))
 
@@ -69,6 +69,8 @@ class Helm:
             except WorkerDied:
                 # It may have been the process, not the chart: an earlier leak, the OOM killer. A new one decides.
                 answer = await self._last_attempt(archive, request)
+        if "unavailable" in answer:
+            raise HelmUnavailable(f"Helm has no room for the chart in its folder below TMPDIR: {answer['unavailable']}")
         if "failed" in answer:
             raise StepFailed(Reason(answer["failed"]["reason"]), answer["failed"]["message"])
         return Rendered.from_json(answer["rendered"])

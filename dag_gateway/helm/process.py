@@ -23,7 +23,7 @@ _PACKAGE_PARENT = Path(__file__).parents[2]
 
 
 class HelmUnavailable(Unavailable):
-    """The worker with the Helm library does not start; the fault is in the installation, not in the chart."""
+    """The worker with the Helm library does not start, or its disk is full; the fault is not in the chart."""
 
     code = "helm_unavailable"
 

@@ -1,10 +1,8 @@
 """One chart through real Helm, inside of a worker: load, schema, render, lint."""
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import helm_python as helm
@@ -13,13 +11,12 @@ from dag_gateway.model.reason import Reason, StepFailed
 
 from .frames import LONGEST_ANSWER
 from .manifest import TOO_DEEP, Document, Object, Rendered, broken_rule, documents, flat, is_hook
+from .rules import broken_chart_rule
 from .sandbox import no_new_files
+from .unpack import unpacked, without_paths
 
 _LONGEST_MESSAGE = 2000
 _LINT_WARNING, _LINT_ERROR = 2, 3
-_LINTED = Path("chart.tgz")
-# Helm 4, pkg/lint: os.MkdirTemp("", "helm-lint").
-_UNPACKED = "helm-lint"
 _REASONS: dict[type[helm.HelmError], Reason] = {
     helm.HelmInvalidArgError: Reason.INVALID_CHART,
     helm.HelmChartLoadError: Reason.INVALID_CHART,
@@ -31,12 +28,12 @@ _REASONS: dict[type[helm.HelmError], Reason] = {
 def render(archive: bytes, request: Mapping[str, Any]) -> Rendered:
     """``request`` holds ``release``, ``namespace``, ``values``, ``revision`` and ``lint``.
 
-    Raises StepFailed in Helm's words.
+    Raises StepFailed in Helm's words, OSError where the working folder has no room for the chart.
 
     Nothing is read but ``archive``: what a schema refers to outside of it, in a file or over the network, is not.
     """
     values = request["values"]
-    with no_new_files(), _in_our_words(), helm.Chart.load_archive(archive) as chart:
+    with _in_our_words(), _loaded(archive, request["lint"]) as chart, no_new_files():
         helm.validate_release_name(request["release"])
         files = chart.render(values, name=request["release"], namespace=request["namespace"], **_action(request))
         crds = {crd["filename"]: crd["data"] for crd in chart.crds}
@@ -47,17 +44,20 @@ def render(archive: bytes, request: Mapping[str, Any]) -> Rendered:
     return Rendered(rendered.objects, rendered.hooks, rendered.manifest, warnings)
 
 
+def _loaded(archive: bytes, check: bool) -> helm.Chart:
+    with unpacked(archive) as folder:
+        chart = helm.Chart.load(folder)
+        rule = broken_chart_rule(chart, folder) if check else None
+    if rule:
+        chart.close()
+        raise _failed(Reason.INVALID_CHART, rule)
+    return chart
+
+
 def _action(request: Mapping[str, Any]) -> dict[str, Any]:
     """The first revision of a release is an installation, the later ones are upgrades."""
     revision = request["revision"]
     return {"revision": revision, "is_install": revision == 1, "is_upgrade": revision > 1}
-
-
-def remove_leftovers() -> None:
-    """What a lint that is ended half way leaves in the working folder."""
-    _LINTED.unlink(missing_ok=True)
-    for folder in Path().glob(f"{_UNPACKED}*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -110,14 +110,10 @@ def _not_objects(document: Document, rule: str) -> StepFailed:
 
 
 def _lint(archive: bytes, values: Mapping[str, Any], namespace: str) -> tuple[str, ...]:
-    """The warnings. Helm unpacks the chart below TMPDIR for it; the schema was checked already, without files."""
-    _LINTED.write_bytes(archive)
-    try:
-        with _in_our_words():
-            report = helm.lint(_LINTED, dict(values), namespace=namespace, skip_schema_validation=True)
-    finally:
-        _LINTED.unlink()
-    errors = _findings(report, _LINT_ERROR) or tuple(map(_without_paths, report["errors"]))
+    """The warnings. The schema was checked already, without files."""
+    with _in_our_words(), unpacked(archive) as folder:
+        report = helm.lint(folder, dict(values), namespace=namespace, skip_schema_validation=True)
+    errors = _findings(report, _LINT_ERROR) or tuple(map(without_paths, report["errors"]))
     if errors:
         raise _failed(Reason.INVALID_CHART, "helm lint: " + "; ".join(errors))
     return _findings(report, _LINT_WARNING)
@@ -125,8 +121,4 @@ def _lint(archive: bytes, values: Mapping[str, Any], namespace: str) -> tuple[st
 
 def _findings(report: Mapping[str, Any], severity: int) -> tuple[str, ...]:
     found = (message for message in report["messages"] if message["severity"] == severity)
-    return tuple(_without_paths(f"{message['path']}: {message['error']}") for message in found)
-
-
-def _without_paths(text: str) -> str:
-    return re.sub(rf"{re.escape(str(Path.cwd()))}/(?:{_UNPACKED}\d+/)?", "", text)
+    return tuple(without_paths(f"{message['path']}: {message['error']}") for message in found)

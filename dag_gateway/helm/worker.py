@@ -13,8 +13,9 @@ from typing import Any, BinaryIO, NoReturn
 from dag_gateway.model.reason import Reason, StepFailed
 
 from .frames import LONGEST_ANSWER, frame, read_frame
-from .render import remove_leftovers, render
+from .render import render
 from .sandbox import confine
+from .unpack import remove_leftovers
 
 _FAILED = 1
 _OUT_OF_MEMORY = 3
@@ -42,13 +43,15 @@ def _serve(memory: int) -> NoReturn:
 
 
 def answer_to(request: Mapping[str, Any], archive: bytes) -> bytes:
-    """The frame to send back: ``rendered``, or ``failed`` with reason and message."""
+    """The frame to send back: ``rendered``, ``failed`` with reason and message, or ``unavailable`` with why."""
     try:
         answer = frame({"rendered": render(archive, request).to_json()})
         if len(answer) > LONGEST_ANSWER:
             raise StepFailed(Reason.RENDER_FAILED, f"the objects of the chart have more than {LONGEST_ANSWER} bytes")
     except StepFailed as failure:
         answer = frame({"failed": {"reason": failure.reason, "message": failure.message}})
+    except OSError as error:
+        answer = frame({"unavailable": str(error)})
     except MemoryError:
         os.write(sys.stderr.fileno(), b"fatal error: out of memory\n")
         os._exit(_OUT_OF_MEMORY)
@@ -71,7 +74,7 @@ def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[tuple[dict[str, Any], 
 
 def _leave() -> NoReturn:
     """A gateway that was killed could not remove the working folder, which is the worker's own."""
-    # Not while a chart renders, when no folder can be opened; there is no lint then.
+    # Not while a chart renders, when no folder can be opened; there is none of a chart then.
     with contextlib.suppress(OSError):
         remove_leftovers()
     with contextlib.suppress(OSError):

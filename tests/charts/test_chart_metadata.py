@@ -142,6 +142,28 @@ def test_a_chart_without_dependencies_may_have_anything_in_charts(files: dict[st
     assert read_chart(chart_tgz(files), LIMITS).metadata.name == "demo"
 
 
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (b"version: &v 1.0.0", r"version is an alias, a block, or has an anchor or tag; write it on one line"),
+        (b"version: >-\n  1.0.0", r"version is an alias, a block, or has an anchor or tag; write it on one line"),
+        (b"<<: {version: 1.0.0}", r"there is no version line of its own; write it on one line"),
+        (b"version: 1.0.0\n<<: {version: 3.0.0}", r"the version can not be replaced alone; write it on one line"),
+    ],
+)
+def test_a_version_that_could_not_be_stamped_refuses_the_chart(version: bytes, message: str) -> None:
+    with pytest.raises(InvalidChart, match=message):
+        read_chart(chart_tgz({"Chart.yaml": b"apiVersion: v2\nname: a\n" + version + b"\n"}), LIMITS)
+
+
+def test_a_chart_yaml_leaves_room_for_the_version_that_is_stamped_into_it() -> None:
+    longest, too_long = (CHART_YAML + b"#" * (262_144 - 395 - len(CHART_YAML) + more) for more in (0, 1))
+    limits = Limits(unpacked=1_000_000, file=500_000, entries=50)
+    assert read_chart(chart_tgz({"Chart.yaml": longest}), limits).metadata.name == "demo"
+    with pytest.raises(InvalidChart, match=r"Chart\.yaml has 262145 bytes, at most 262144 are read"):
+        read_chart(chart_tgz({"Chart.yaml": too_long}), limits)
+
+
 def test_a_version_leaves_room_for_what_is_added_to_it() -> None:
     chart_yaml = "apiVersion: v2\nname: a\nversion: 1.0.0-"
     longest, too_long = (chart_yaml + "a" * count for count in (244, 245))

@@ -58,6 +58,8 @@ def test_an_unknown_type_of_entry_is_refused() -> None:
         (b"demo/a\x1bb", "it has a control or invisible character"),
         ("demo/a\u202eb".encode(), "it has a control or invisible character"),
         ("demo/.g\u200cit/config".encode(), "it has a control or invisible character"),
+        (b"demo/files/...", "it has a part of dots and spaces only"),
+        (b"demo/ /x", "it has a part of dots and spaces only"),
         (b"demo/.git/config", "it has a .git part"),
         (b"demo/.GIT", "it has a .git part"),
         (b"demo/.git. /config", "it has a .git part"),

@@ -97,3 +97,13 @@ async def test_who_was_overtaken_stops_and_can_catch_up(store: DeploymentStore, 
         await advance(journal, tools)
     await journal.reload()
     assert (journal.deployment, journal.resumed) == (other.deployment, True)
+
+
+async def test_a_stored_chart_that_is_not_taken_any_more_ends_as_an_invalid_chart(
+    store: DeploymentStore, tmp_path: Path
+) -> None:
+    tools = tools_of(store, tmp_path)
+    journal = await under_way(store, tools, a_deployment(), Status.VALIDATING)
+    await advance(journal, tools)
+    assert (journal.deployment.status, journal.deployment.reason) == (Status.FAILED, "invalid_chart")
+    assert journal.deployment.message.startswith("the chart is not a gzip archive; upload a .tgz")

@@ -137,10 +137,10 @@ def test_a_mistake_in_a_worker_ends_it_with_its_last_words(tmp_path: Path) -> No
 
 @pytest.fixture
 def orphan(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker in the folder ``worker``, with what an unfinished lint has left there."""
+    """A worker in the folder ``worker``, with what an unfinished chart has left there."""
     folder = tmp_path / "worker"
-    (folder / "helm-lint123" / "demo").mkdir(parents=True)
-    (folder / "helm-lint123" / "demo" / "Chart.yaml").write_bytes(b"")
+    (folder / "chart" / "demo").mkdir(parents=True)
+    (folder / "chart" / "demo" / "Chart.yaml").write_bytes(b"")
     (folder / "chart.tgz").write_bytes(chart())
     command = (sys.executable, "-m", "dag_gateway.helm.worker", str(1024**3))
     with subprocess.Popen(

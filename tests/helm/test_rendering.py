@@ -84,10 +84,17 @@ async def test_the_later_revisions_are_upgrades(helm: Helm, revision: int, told:
     assert rendered.objects[0]["data"] == {"action": told}
 
 
-async def test_what_lint_would_improve_is_handed_back_without_local_paths(helm: Helm) -> None:
-    declared = CHART_YAML.decode() + "dependencies: [{name: redis, version: 1.0.0, repository: ''}]\n"
-    rendered = await helm.check(chart({"Chart.yaml": declared}, a=CONFIG_MAP), release="web", namespace="shop")
-    assert rendered.warnings == ("demo: chart directory is missing these dependencies: redis",)
+async def test_what_lint_would_improve_is_handed_back(helm: Helm) -> None:
+    short = CHART_YAML.decode().replace("1.0.0", "'1.0'")
+    rendered = await helm.check(chart({"Chart.yaml": short}, a=CONFIG_MAP), release="web", namespace="shop")
+    assert rendered.warnings == ("Chart.yaml: version '1.0' is not a valid SemVerV2",)
+
+
+async def test_what_lint_says_has_no_local_paths(helm: Helm) -> None:
+    undeclared = {"charts/redis/Chart.yaml": CHART_YAML.decode().replace("demo", "redis")}
+    reason, message = await failure(helm, chart(undeclared, a=CONFIG_MAP))
+    assert reason is Reason.INVALID_CHART
+    assert message == "helm lint: demo: chart metadata is missing these dependencies: redis"
 
 
 async def test_lint_errors_refuse_the_chart(helm: Helm) -> None:
@@ -114,7 +121,10 @@ async def test_values_that_break_the_schema_refuse_the_chart(helm: Helm) -> None
     ("files", "said"),
     [
         ({"values.yaml": "a: ["}, "cannot load values.yaml"),
-        ({"Chart.yaml": "apiVersion: v2\nname: a/b\nversion: 1.0.0\n"}, 'chart.metadata.name "a/b" is invalid'),
+        (
+            {"Chart.yaml": "apiVersion: v2\nname: a/b\nversion: 1.0.0\n"},
+            'chart name "a/b" must not contain path separators',
+        ),
         ({"values.schema.json": "{"}, "unexpected EOF"),
     ],
 )
