@@ -1,34 +1,34 @@
 """Writing the chart into the IaC repository, under a version that stands for this content alone."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from dag_gateway.charts import parse_metadata, read_chart, stamp
-from dag_gateway.errors import Invalid
+from dag_gateway.errors import Invalid, Temporary
 from dag_gateway.iac import Change, Edit, Folder, Published, commit_message
 from dag_gateway.model.chart import Chart, chart_version
 from dag_gateway.model.deployment import Deployment, Status
 from dag_gateway.model.reason import Reason, StepFailed
 
+from .following import LAST_LOOK
 from .journal import Journal
 from .tools import Tools
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+
+_KEPT = 256 * 1024
+"""Bytes of a chart that waits in memory as it is. Hundreds may wait for a remote that is away, so a larger one waits as
+the archive that it came in, and is unpacked for every push."""
 
 
 async def publish(journal: Journal, tools: Tools) -> Deployment:
     """pushing -> pushed. Repeating it is safe: the writer finds its own commit by the deployment's id."""
     deployment = journal.deployment
     where = deployment.destination
-    chart = await asyncio.to_thread(read_chart, await tools.store.chart(deployment.number), tools.limits)
-    versions = await _versions(deployment, chart, tools)
-
-    def build(folder: Folder | None) -> Edit:
-        # Asked before every push: by then somebody else may have pushed it, and what came behind it.
-        journal.check_lease()
-        return edit(deployment, chart, versions, folder)
-
-    change = Change(deployment.id, where.path, build)
+    change = await _change(journal, tools)
     if (left := journal.seconds_left(deployment.deadline)) > 0:
         deadline = tools.clock.now() + timedelta(seconds=left)
         published = await tools.iac.publish(where.repository, where.branch, change, deadline=deadline)
@@ -37,10 +37,38 @@ async def publish(journal: Journal, tools: Tools) -> Deployment:
     return _pushed(deployment, published, tools)
 
 
+async def _change(journal: Journal, tools: Tools) -> Change:
+    deployment = journal.deployment
+    archive = await tools.store.chart(deployment.number)
+    chart = await asyncio.to_thread(read_chart, archive, tools.limits)
+    versions = await _versions(deployment, chart, tools)
+    size = sum(map(len, chart.files.values()))
+    read: Callable[[], Chart] = (lambda: chart) if size <= _KEPT else partial(read_chart, archive, tools.limits)
+
+    def build(folder: Folder | None) -> Edit:
+        # Asked before every push: by then somebody else may have pushed it, and what came behind it.
+        journal.check_lease()
+        return edit(deployment, read(), versions, folder)
+
+    return Change(deployment.id, deployment.destination.path, build, size)
+
+
 async def _pushed_in_time(deployment: Deployment, change: Change, tools: Tools) -> Published:
-    """A crash may have come between push and record: what is in the repository is told, however late it is."""
-    where = deployment.destination
-    published = await tools.iac.find(where.repository, where.branch, change)
+    """A crash may have come between push and record: what is in the repository is told, however late it is.
+
+    A remote that does not answer is asked again for ``LAST_LOOK``. Raises Temporary after that.
+    """
+    where, pause = deployment.destination, _FIRST_PAUSE
+    give_up = tools.clock.monotonic() + LAST_LOOK
+    while True:
+        try:
+            published = await tools.iac.find(where.repository, where.branch, change)
+            break
+        except Temporary:
+            if tools.clock.monotonic() + pause > give_up:
+                raise
+        await tools.clock.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
     if published is None:
         raise StepFailed(Reason.TIMEOUT, "not pushed: the deadline passed before the gateway came to it")
     return published

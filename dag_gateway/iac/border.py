@@ -124,6 +124,12 @@ class Border:
             f"the IaC repository {self._name!r} has no branch {name!r}: create it, or name another one",
         )
 
+    def detached(self) -> StepFailed:
+        return StepFailed(
+            Reason.CONFIG_ERROR,
+            f"the HEAD of the IaC repository {self._name!r} names no branch: name the one to push to with branch",
+        )
+
     def _of_status(self, error: HttpStatus) -> RemoteUnavailable | StepFailed:
         said = f" ({self.words(error.text)})" if error.text else ""
         if error.status in (401, 403, 407):

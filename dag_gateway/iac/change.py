@@ -37,12 +37,13 @@ class Change:
     """One deployment's wish for one path.
 
     ``build`` is pure and runs in a thread. It is given what is there now (None: nothing) and says what should be;
-    after each lost race it is asked again.
+    after each lost race it is asked again. ``size`` is about how many bytes of files it says.
     """
 
     deployment_id: str
     path: str
     build: Callable[[Folder | None], Edit]
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

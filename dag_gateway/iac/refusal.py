@@ -24,6 +24,13 @@ _CLOSED_BRANCH = re.compile(
     r"|no write access",
     re.IGNORECASE,
 )
+# What the forges' own hooks print. A policy of somebody else speaks of read-only filesystems and denied access, too.
+_CLOSED_BY_FORGE = re.compile(
+    r"^(?:GitLab: You are not allowed to push code to"
+    r"|(?:Gitea|Forgejo): Not allowed to push to protected branch"
+    r"|error: GH006: Protected branch)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _PROGRESS = re.compile(r"\d+% \(|^Total \d+|^Unpacking objects|^Resolving deltas|^Checking connectivity")
 _LOCAL_PATH = re.compile(r"(?<![\w:/.~-])/(?:[^\s/'\":,;]+/)+[^\s/'\":,;]*")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
@@ -36,9 +43,12 @@ class Refusal(Enum):
     PERMANENT = "permanent"
 
 
-def is_closed(text: str) -> bool:
-    """Whether the words of a remote speak of the branch or of who pushes, and not of what is pushed."""
-    return bool(_CLOSED_BRANCH.search(text))
+def is_closed(status: str, hooks: str = "") -> bool:
+    """Whether a remote refuses the branch or who pushes, and not what is pushed.
+
+    ``status`` is what it reports for the ref, ``hooks`` what its hooks printed: only a forge's own words count there.
+    """
+    return bool(_CLOSED_BRANCH.search(status) or _CLOSED_BY_FORGE.search(hooks))
 
 
 class Race(GatewayError):

@@ -67,6 +67,8 @@ class Remote:
         wants = _Branch(objects, source, again=deeper)
         with self._metrics.fetching():
             found = self._fetch(objects, wants, objects.walker(), depth, [HEADREF, source])
+        if not branch and wants.commit and HEADREF not in found.symrefs:
+            raise self._border.detached()
         tip = Tip(branch_ref(branch) if branch else found.symrefs.get(HEADREF, _FIRST_BRANCH), wants.commit)
         if tip.commit:
             objects.remember(tip.ref, tip.commit)
@@ -173,7 +175,7 @@ class Remote:
         if classify(refused) is Refusal.RACE:
             raise Race(self._border.words(refused))
         said = f"{refused}\n{hooks}" if hooks else refused
-        raise self._border.closed(said) if is_closed(said) else self._border.rejected(said)
+        raise self._border.closed(said) if is_closed(refused, hooks) else self._border.rejected(said)
 
 
 class _Branch:

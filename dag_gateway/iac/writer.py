@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,8 +23,11 @@ log = logging.getLogger(__name__)
 MOST = 100
 """Changes in one push: what a forge's hooks look at in a moment, and what is lost when the answer is."""
 
+LARGEST = 64 * 1024**2
+"""Bytes of files in one push of more than one change: all of it is in memory until the remote has it."""
+
 _ALONE = 4
-"""Pushes in a row without a lost race, after which nobody else is thought to push."""
+"""Pushes in a row without trouble, after which nobody else is thought to push."""
 
 Trouble = Race | RemoteUnavailable
 
@@ -113,13 +116,13 @@ class Writer:
             if self._left(waiting) <= 0 and not waiting.done.done():
                 waiting.done.set_exception(self._given_up(waiting))
         self._queue = deque(waiting for waiting in self._queue if not waiting.done.done())
-        batch = list(itertools.islice(self._queue, self._most))
+        batch = _first(self._queue, self._most)
         for waiting in batch:
             waiting.begun = True
         return batch
 
     def _won(self) -> None:
-        """Grow carefully while somebody else pushes too, and fast when nobody seems to."""
+        """Grow carefully while somebody else pushes too or the remote has trouble, and fast when neither seems so."""
         self._wins += 1
         self._most = min(MOST, 2 * self._most if self._wins > _ALONE else self._most + max(1, self._most // 4))
 
@@ -135,13 +138,16 @@ class Writer:
 
     async def _wait_after(self, trouble: Trouble, batch: Sequence[Waiting], failures: int) -> None:
         """Those that the next attempt would come too late for are told now. Whoever loses again and again has to be
-        quicker, and fewer commits are."""
-        if isinstance(trouble, Race):
-            self._wins = 0
-            self._most = max(1, len(batch) // 2 if failures else len(batch))
+        quicker, and fewer commits are; and a remote without an answer in time may have been given too many to check.
+        """
+        self._wins = 0
+        again = isinstance(trouble, Race) and not failures
+        self._most = len(batch) if again else max(1, len(batch) // 2)
         wait = _wait(trouble, failures)
+        # The traceback of the original holds all that was in the push.
+        told = type(trouble)(trouble.message)
         for waiting in batch:
-            waiting.trouble = trouble
+            waiting.trouble = told
             if self._left(waiting) <= wait and not waiting.done.done():
                 waiting.done.set_exception(self._given_up(waiting))
         if any(not waiting.done.done() for waiting in batch):
@@ -170,6 +176,18 @@ class Writer:
 
     def _left(self, waiting: Waiting) -> float:
         return (waiting.deadline - self._clock.now()).total_seconds()
+
+
+def _first(queue: Iterable[Waiting], most: int) -> list[Waiting]:
+    """One at least, then as many as may go together."""
+    batch: list[Waiting] = []
+    size = 0
+    for waiting in itertools.islice(queue, most):
+        size += waiting.change.size
+        if batch and size > LARGEST:
+            break
+        batch.append(waiting)
+    return batch
 
 
 def _wait(trouble: Trouble, failures: int) -> float:

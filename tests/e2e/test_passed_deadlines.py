@@ -5,6 +5,7 @@ import asyncio
 from dag_gateway.charts import pack
 from dag_gateway.iac.bare import tip
 from tests.fakes.database_trouble import execute, moves_refused
+from tests.fakes.git_http import REFS, Fault, serving_git
 from tests.fakes.stores import a_store
 from tests.fakes.world import Surroundings, chart_files, gateway
 
@@ -41,6 +42,29 @@ async def test_what_was_pushed_before_the_crash_is_found_and_deployed(around: Su
         record = await running.ended(deployment_id)
     assert (record["status"], record["commit"]) == ("deployed", pushed), record["message"]
     assert tip(around.repository, "main") == pushed
+
+
+async def test_a_remote_with_the_hiccups_is_asked_again_for_what_was_pushed(around: Surroundings) -> None:
+    deployment_id = await left_at(around, "pushing")
+    with serving_git(around.folder) as server:
+        around.config["repositories"]["iac"]["url"] = server.url("iac.git")
+        server.faults = [Fault(REFS, status=502)] * 2
+        async with gateway(around) as running:
+            record = await running.ended(deployment_id)
+    assert server.faults == []
+    assert (record["status"], record["commit"]) == ("deployed", tip(around.repository, "main")), record["message"]
+
+
+async def test_a_remote_that_stays_away_is_not_waited_for_for_ever(around: Surroundings) -> None:
+    deployment_id = await left_at(around, "pushing")
+    with serving_git(around.folder) as server:
+        around.config["repositories"]["iac"]["url"] = server.url("iac.git")
+        server.always = lambda service: Fault(service, status=502)
+        async with gateway(around) as running:
+            record = await running.ended(deployment_id)
+    assert (record["status"], record["reason"]) == ("failed", "unreachable")
+    assert "'iac' does not answer: HTTP 502" in record["message"]
+    assert len(server.requests) > 1
 
 
 async def test_what_was_not_begun_is_not_begun(around: Surroundings) -> None:

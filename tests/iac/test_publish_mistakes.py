@@ -9,6 +9,7 @@ from dag_gateway.config import RepositorySettings
 from dag_gateway.iac import Change, Edit, Folder, Iac
 from dag_gateway.model.reason import Reason, StepFailed
 from tests.fakes.git_cli import git, rival_commit
+from tests.fakes.git_http import GitServer
 from tests.fakes.iac_changes import deploy
 from tests.fakes.skipping_clock import SkippingClock
 
@@ -29,6 +30,23 @@ async def test_a_bad_path_ends_the_deployment(local: Iac, clock: SkippingClock, 
     with pytest.raises(StepFailed, match=text) as e:
         await local.publish("iac", None, deploy("d-1", path), deadline=clock.within(60))
     assert e.value.reason is Reason.CONFIG_ERROR
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+async def test_a_head_that_names_no_branch_ends_the_deployment_at_once(
+    bare: Path, server: GitServer, clock: SkippingClock, tmp_path: Path, over_http: bool
+) -> None:
+    git(bare, "update-ref", "--no-deref", "HEAD", "main")
+    git(bare, "branch", "--move", "main", "trunk")
+    settings = server.settings() if over_http else RepositorySettings(url=str(bare))
+    text = "the HEAD of the IaC repository 'iac' names no branch: name the one to push to with branch"
+    async with Iac({"iac": settings}, tmp_path / "data", clock) as iac:
+        with pytest.raises(StepFailed, match=text) as e:
+            await iac.publish("iac", None, deploy("d-1"), deadline=clock.within(60))
+        published = await iac.publish("iac", "trunk", deploy("d-2"), deadline=clock.within(60))
+    assert e.value.reason is Reason.CONFIG_ERROR
+    assert clock.slept == []
+    assert commits(bare, "trunk")[0] == published.commit
 
 
 async def test_an_error_in_build_reaches_the_caller_and_the_next_change_is_served(

@@ -88,3 +88,21 @@ def test_waits_double_up_to_a_limit_and_jitter_shortens_them() -> None:
 )
 def test_words_about_the_branch_are_told_from_words_about_a_commit(text: str, closed: bool) -> None:
     assert is_closed(text) is closed
+
+
+@pytest.mark.parametrize(
+    ("printed", "closed"),
+    [
+        ("=======\nGitLab: You are not allowed to push code to protected branches on this project.\n=======", True),
+        ("GitLab: You are not allowed to push code to this project.", True),
+        ("Gitea: Not allowed to push to protected branch main", True),
+        ("Forgejo: Not allowed to push to protected branch main", True),
+        ("error: GH006: Protected branch update failed for refs/heads/main.", True),
+        ("policy: the root filesystem must be read-only", False),
+        ("policy: access denied", False),
+        ("policy: the source is not a protected branch", False),
+        ("", False),
+    ],
+)
+def test_of_what_hooks_print_only_the_words_of_forges_are_about_the_branch(printed: str, closed: bool) -> None:
+    assert is_closed("pre-receive hook declined", printed) is closed
