@@ -4,7 +4,8 @@ import asyncio
 import gc
 import socket
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,8 +31,7 @@ def serve(config: ConfigFile, no_migrate: NoMigrate = False) -> None:
     settings = read_config(config)
     prepare_database(settings, migrate=not no_migrate)
 
-    # Uploads and the folders of Helm's processes are scratch files, too: /readyz looks whether there is room for them.
-    tempfile.tempdir = str(settings.data_dir.absolute())
+    _keep_scratch_files_in(settings.data_dir)
 
     def work() -> ExitCode:
         with closing(listener_of(settings.server)) as listener:
@@ -41,6 +41,14 @@ def serve(config: ConfigFile, no_migrate: NoMigrate = False) -> None:
         return ExitCode.OK
 
     run(work)
+
+
+def _keep_scratch_files_in(data_dir: Path) -> None:
+    """Uploads and the folders of Helm's processes, too: /readyz looks whether there is room for them."""
+    # A disk that refuses this is told of by /readyz, and the folder is made when it no longer does.
+    with suppress(OSError):
+        data_dir.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(data_dir.absolute())
 
 
 async def _serve(server: "GatewayServer", listener: socket.socket) -> None:
